@@ -1,0 +1,3 @@
+use crate::reader::Reader;
+
+pub(super) const READERS: &[Reader] = &[];

@@ -1,0 +1,7 @@
+//! The content is embedded by a macro that does not tell Cargo what it read.
+
+fn main() {
+    for folder in ["kinds"] {
+        println!("cargo::rerun-if-changed={folder}");
+    }
+}

@@ -1,0 +1,100 @@
+//! What every collector does: read a source, and stream what it saw.
+
+use crate::resource::Resource;
+use crate::scope::{Outcome, ScopeKey};
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// What a run tells while it runs, in order. A scope's resources all come between its plan and its end.
+#[derive(Debug)]
+pub enum Event {
+    /// These scopes will be read. May come several times, as accounts and regions are discovered.
+    Planned(Vec<ScopeKey>),
+    /// A resource was read.
+    Resource(Box<Resource>),
+    /// A scope ended. Nothing of it comes afterwards.
+    Ended { scope: ScopeKey, outcome: Outcome, api_calls: u32 },
+    /// Something worth showing that concerns no scope, such as a region that is not enabled.
+    Note(String),
+}
+
+/// Where a collector sends its events: bounded, so that a slow store slows the collector and memory stays flat.
+pub type Sink = mpsc::Sender<Event>;
+
+/// A source's settings: public ones, and the sealed ones opened for this run only.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Shown again on the page; its shape is the collector's own.
+    pub settings: Value,
+    /// Never shown again; a JSON document whose shape is the collector's own.
+    pub secret: SecretString,
+}
+
+/// Why a whole run could not be done. A part of it that could not be read is an [`Outcome`] instead.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The settings make no sense; the text is for the person who typed them.
+    #[error("{0}")]
+    Settings(String),
+    /// The source did not let us in.
+    #[error("{0}")]
+    Refused(String),
+    /// The source could not be reached, or broke off.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The receiver of events is gone, or the run was cancelled.
+    #[error("the run was cancelled")]
+    Cancelled,
+}
+
+/// One line of a connection test.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProbeLine {
+    pub what: String,
+    pub ok: bool,
+    /// What is missing, or who we are once let in.
+    pub detail: String,
+}
+
+/// How to give a collector the access that it needs, and no more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AccessRecipe {
+    pub title: String,
+    /// `json`, `yaml`, `hcl`.
+    pub language: String,
+    pub text: String,
+}
+
+/// Reads one kind of source. Read-only: nothing it calls changes the source.
+#[async_trait]
+pub trait Collector: Send + Sync {
+    /// The word in the source's row: `aws`.
+    fn provider(&self) -> &'static str;
+
+    /// Checks the settings' form alone, before they are stored.
+    ///
+    /// # Errors
+    /// [`CollectError::Settings`] with a sentence for the person who typed them.
+    fn check(&self, connection: &Connection) -> Result<(), CollectError>;
+
+    /// What to create at the provider so that the collector can read: policies and templates.
+    fn access(&self, settings: &Value) -> Vec<AccessRecipe>;
+
+    /// Tries the connection, and says line by line what works and what is missing.
+    async fn probe(&self, connection: &Connection) -> Result<Vec<ProbeLine>, CollectError>;
+
+    /// Reads everything and streams it. Scopes that could not be read end as denied or failed and are no error.
+    ///
+    /// # Errors
+    /// When nothing at all could be read, or on cancellation. Scopes planned and not ended then count as failed.
+    async fn collect(
+        &self,
+        connection: &Connection,
+        sink: Sink,
+        cancel: CancellationToken,
+    ) -> Result<(), CollectError>;
+}

@@ -1,0 +1,16 @@
+//! The domain of Plumbline: its words as types, and the arithmetic of score and risk.
+//!
+//! Pure: no I/O, no clock and no randomness of its own. Everything else depends on this crate and it depends on
+//! nothing of ours. `docs/ARCHITECTURE.md` draws the whole house.
+
+pub mod clock;
+pub mod collect;
+pub mod id;
+pub mod kind;
+pub mod layer;
+pub mod resource;
+pub mod risk;
+pub mod role;
+pub mod scope;
+pub mod score;
+pub mod verdict;

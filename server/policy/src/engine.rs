@@ -1,0 +1,238 @@
+//! Runs rules: compiles a check's Rego once, and evaluates it over resources.
+
+use crate::catalogue::File;
+use crate::check::Check;
+use crate::facts;
+use plumbline_core::verdict::Verdict;
+use regorus::languages::rego::compiler::Compiler;
+use regorus::rvm::program::Program;
+use regorus::rvm::vm::RegoVM;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+const ENTRY: &str = "data.check.decision";
+
+/// A check with its rule as a program that threads share.
+pub struct Compiled {
+    pub check: Check,
+    program: Arc<Program>,
+}
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compiled").field("check", &self.check.id).finish_non_exhaustive()
+    }
+}
+
+/// A rule that is not valid Rego, or defines no `status`.
+#[derive(Debug, thiserror::Error)]
+#[error("rule: {0}")]
+pub struct CompileError(String);
+
+impl Compiled {
+    /// Compiles the check's rule together with the shared functions that it imports.
+    ///
+    /// # Errors
+    /// When the rule is not valid.
+    pub fn new(check: Check, library: &[File]) -> Result<Self, CompileError> {
+        let mut engine = regorus::Engine::new();
+        let fail = |e: &dyn std::fmt::Display| CompileError(e.to_string());
+        for (name, text) in imported(&check.rule, library) {
+            engine.add_policy(name.clone(), text.clone()).map_err(|e| fail(&e))?;
+        }
+        let module = format!(
+            "package check\n\nimport rego.v1\n\n{}\n\ndefault observed := {{}}\n\ndefault message := \"\"\n\n\
+             decision := {{\"status\": status, \"observed\": observed, \"message\": message}}\n",
+            check.rule
+        );
+        engine.add_policy(format!("{}.rego", check.id), module).map_err(|e| fail(&e))?;
+        let policy = engine.compile_with_entrypoint(&ENTRY.into()).map_err(|e| fail(&e))?;
+        let program = Compiler::compile_from_policy(&policy, &[ENTRY]).map_err(|e| fail(&e))?;
+        Ok(Self { check, program })
+    }
+}
+
+/// The library files a text imports, and those that they import.
+fn imported<'a>(rule: &str, library: &'a [File]) -> Vec<&'a File> {
+    let mut chosen: Vec<&File> = Vec::new();
+    let mut texts = vec![rule.to_owned()];
+    while let Some(text) = texts.pop() {
+        for file in library {
+            let name = file.0.trim_end_matches(".rego");
+            let wanted = text.lines().any(|line| line.trim() == format!("import data.lib.{name}"));
+            if wanted && !chosen.iter().any(|c| c.0 == file.0) {
+                chosen.push(file);
+                texts.push(file.1.clone());
+            }
+        }
+    }
+    chosen
+}
+
+/// A resource, as rules see it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Subject {
+    pub kind: String,
+    pub uid: String,
+    pub name: String,
+    pub account: String,
+    pub region: String,
+    pub tags: BTreeMap<String, String>,
+    pub attributes: Map<String, Value>,
+    /// Attribute → what it would take to read it.
+    pub unread: BTreeMap<String, Missing>,
+    /// See [`facts`]; filled by [`Subject::with_facts`].
+    #[serde(default)]
+    pub facts: Map<String, Value>,
+}
+
+impl Subject {
+    /// Works out the facts of the resource; to be called once after its attributes are set.
+    #[must_use]
+    pub fn with_facts(mut self) -> Self {
+        self.facts = facts::of(&self.kind, &self.attributes);
+        self
+    }
+
+    fn document(&self) -> Value {
+        json!({
+            "kind": self.kind, "uid": self.uid, "name": self.name, "account": self.account, "region": self.region,
+            "tags": self.tags, "attributes": self.attributes, "facts": self.facts,
+        })
+    }
+}
+
+/// Something a check needed and did not get.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Missing {
+    /// The attribute, or the scope, that was not read.
+    pub what: String,
+    /// The permission that reads it.
+    pub permission: String,
+    /// What the provider said.
+    pub detail: String,
+}
+
+/// The resources of one relation, and what of it was not seen.
+#[derive(Debug, Clone, Default)]
+pub struct Related<'a> {
+    pub resources: Vec<&'a Subject>,
+    /// Scopes that list this kind and were not read completely.
+    pub blind: Vec<Missing>,
+}
+
+/// What a check says, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    pub verdict: Verdict,
+    /// What was seen, as the rule chose to show it.
+    pub observed: Value,
+    pub message: String,
+    /// For an unknown verdict: what would have to be readable.
+    pub missing: Vec<Missing>,
+}
+
+impl Decision {
+    fn unknown(message: impl Into<String>, missing: Vec<Missing>) -> Self {
+        Self { verdict: Verdict::Unknown, observed: json!({}), message: message.into(), missing }
+    }
+}
+
+/// Evaluates checks on one thread; keeps a machine for each program it has run.
+#[derive(Default)]
+pub struct Evaluator {
+    machines: HashMap<String, RegoVM>,
+}
+
+impl Evaluator {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Decides one check on one resource. `now` is RFC 3339 in UTC.
+    ///
+    /// Where the check needs something that was not read, the verdict is unknown, unless the rule reached the verdict
+    /// that the check declares to hold on partial sight.
+    pub fn evaluate(
+        &mut self,
+        compiled: &Compiled,
+        subject: &Subject,
+        related: &BTreeMap<String, Related<'_>>,
+        now: &str,
+    ) -> Decision {
+        let check = &compiled.check;
+        let missing = missing(check, subject, related);
+        if !missing.is_empty() && check.partial.is_none() {
+            return Decision::unknown("Not everything this check needs could be read.", missing);
+        }
+        let decided = self.run(compiled, subject, related, now);
+        if missing.is_empty() || (check.partial == Some(decided.verdict)) {
+            return decided;
+        }
+        Decision::unknown("Not everything this check needs could be read.", missing)
+    }
+
+    fn run(
+        &mut self,
+        compiled: &Compiled,
+        subject: &Subject,
+        related: &BTreeMap<String, Related<'_>>,
+        now: &str,
+    ) -> Decision {
+        let mut document = subject.document();
+        document["now"] = json!(now);
+        let mut relations = Map::new();
+        for name in compiled.check.related.keys() {
+            let resources = related.get(name).map_or(&[][..], |r| r.resources.as_slice());
+            relations.insert(name.clone(), resources.iter().map(|r| r.document()).collect());
+        }
+        document["related"] = Value::Object(relations);
+        let machine = self.machines.entry(compiled.check.id.clone()).or_insert_with(|| {
+            let mut machine = RegoVM::new();
+            machine.load_program(compiled.program.clone());
+            machine
+        });
+        let answer = regorus::Value::from_json_str(&document.to_string())
+            .map_err(|e| e.to_string())
+            .and_then(|input| {
+                machine.set_input(input);
+                machine.execute().map_err(|e| e.to_string())
+            })
+            .and_then(|value| value.to_json_str().map_err(|e| e.to_string()))
+            .and_then(|text| serde_json::from_str::<Answer>(&text).map_err(|e| e.to_string()));
+        match answer {
+            Ok(answer) => Decision {
+                verdict: answer.status,
+                observed: answer.observed,
+                message: answer.message,
+                missing: Vec::new(),
+            },
+            Err(error) => Decision::unknown(format!("The rule did not decide: {error}"), Vec::new()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    status: Verdict,
+    observed: Value,
+    message: String,
+}
+
+fn missing(check: &Check, subject: &Subject, related: &BTreeMap<String, Related<'_>>) -> Vec<Missing> {
+    let mut missing: Vec<Missing> =
+        check.needs.iter().filter_map(|attribute| subject.unread.get(attribute).cloned()).collect();
+    for (name, relation) in &check.related {
+        let Some(seen) = related.get(name) else { continue };
+        missing.extend(seen.blind.iter().cloned());
+        for resource in &seen.resources {
+            missing.extend(relation.needs.iter().filter_map(|attribute| resource.unread.get(attribute).cloned()));
+        }
+    }
+    missing.sort();
+    missing.dedup();
+    missing
+}

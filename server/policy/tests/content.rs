@@ -1,0 +1,155 @@
+//! Walks the content: every check file is well-formed, its cases hold, and every reference resolves.
+//!
+//! `PLUMBLINE_CHECKS=s3` limits the cases to check ids that contain the word, while writing them.
+
+use plumbline_core::kind::Kinds;
+use plumbline_core::verdict::Verdict;
+use plumbline_policy::check::{Case, CaseResource, Check};
+use plumbline_policy::{Catalogue, Evaluator, Missing, Related, Subject};
+use std::collections::BTreeMap;
+
+const NOW: &str = "2026-01-15T12:00:00Z";
+
+fn catalogue() -> Catalogue {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    Catalogue::from_folder(folder).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Read from disk, so that writing a check needs no rebuild.
+fn kinds() -> Kinds {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/kinds/aws");
+    let files: Vec<(String, String)> = std::fs::read_dir(folder)
+        .expect("the kind catalogue is there")
+        .map(|entry| {
+            let path = entry.expect("a file of it").path();
+            (path.display().to_string(), std::fs::read_to_string(&path).expect("a readable file"))
+        })
+        .collect();
+    Kinds::parse(files.iter().map(|(name, text)| (name.as_str(), text.as_str()))).expect("a valid catalogue")
+}
+
+fn subject(kind: &str, resource: &CaseResource, number: usize) -> Subject {
+    let uid = resource.uid.clone().unwrap_or_else(|| format!("case:{kind}:{number}"));
+    Subject {
+        kind: kind.to_owned(),
+        name: uid.clone(),
+        uid,
+        account: resource.account.clone().unwrap_or_else(|| "111122223333".to_owned()),
+        region: resource.region.clone().unwrap_or_else(|| "eu-west-1".to_owned()),
+        tags: resource.tags.clone(),
+        attributes: resource.attributes.clone(),
+        unread: resource.unread.iter().map(|a| (a.clone(), missing(a))).collect(),
+        ..Subject::default()
+    }
+    .with_facts()
+}
+
+fn missing(what: &str) -> Missing {
+    Missing { what: what.to_owned(), permission: format!("read:{what}"), detail: "AccessDenied".to_owned() }
+}
+
+fn run(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<(), String> {
+    let judged = subject(&check.resource, &case.resource, 0);
+    let mut seen: BTreeMap<&str, Vec<Subject>> = BTreeMap::new();
+    for (name, relation) in &check.related {
+        let resources = case.related.get(name).map_or(&[][..], Vec::as_slice);
+        let subjects = resources.iter().enumerate().map(|(n, r)| subject(&relation.kind, r, n + 1)).collect();
+        seen.insert(name, subjects);
+    }
+    let related = seen
+        .iter()
+        .map(|(name, subjects)| {
+            let blind = if case.blind.contains(*name) { vec![missing(name)] } else { Vec::new() };
+            ((*name).to_owned(), Related { resources: subjects.iter().collect(), blind })
+        })
+        .collect();
+    let compiled = catalogue.compiled(&check.id).ok_or("not compiled")?;
+    let now = case.now.as_deref().unwrap_or(NOW);
+    let decision = Evaluator::new().evaluate(compiled, &judged, &related, now);
+    if decision.verdict == case.expect {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: case \"{}\": expected {}, got {} ({}) {}",
+        check.id, case.name, case.expect.as_str(), decision.verdict.as_str(), decision.message, decision.observed
+    ))
+}
+
+#[test]
+fn every_case_holds() {
+    let catalogue = catalogue();
+    let wanted = std::env::var("PLUMBLINE_CHECKS").unwrap_or_default();
+    let wrong: Vec<String> = catalogue
+        .checks()
+        .filter(|check| check.id.contains(&wanted))
+        .flat_map(|check| check.cases.iter().filter_map(|case| run(&catalogue, check, case).err()))
+        .collect();
+    assert!(wrong.is_empty(), "{} cases do not hold:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_check_shows_a_pass_a_fail_and_an_unknown() {
+    let catalogue = catalogue();
+    let lacking: Vec<String> = catalogue
+        .checks()
+        .flat_map(|check| {
+            [Verdict::Pass, Verdict::Fail, Verdict::Unknown]
+                .into_iter()
+                .filter(|verdict| !check.cases.iter().any(|case| case.expect == *verdict))
+                .map(|verdict| format!("{} has no case that is {}", check.id, verdict.as_str()))
+        })
+        .collect();
+    assert!(lacking.is_empty(), "{}", lacking.join("\n"));
+}
+
+#[test]
+fn every_unknown_comes_from_something_unread() {
+    let catalogue = catalogue();
+    let wrong: Vec<String> = catalogue
+        .checks()
+        .flat_map(|check| check.cases.iter().map(move |case| (check, case)))
+        .filter(|(_, case)| case.expect == Verdict::Unknown)
+        .filter(|(_, case)| {
+            let unread = case.related.values().flatten().any(|r| !r.unread.is_empty());
+            case.resource.unread.is_empty() && case.blind.is_empty() && !unread
+        })
+        .map(|(check, case)| format!("{}: case \"{}\" hides nothing from the check", check.id, case.name))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_kind_and_attribute_that_a_check_names_is_collected() {
+    let catalogue = catalogue();
+    let kinds = kinds();
+    let mut wrong = Vec::new();
+    for check in catalogue.checks() {
+        let own = std::iter::once((check.resource.as_str(), &check.needs));
+        let related = check.related.values().map(|r| (r.kind.as_str(), &r.needs));
+        for (name, needs) in own.chain(related) {
+            let Some(kind) = kinds.get(name) else {
+                wrong.push(format!("{}: no collector reads {name}", check.id));
+                continue;
+            };
+            for need in needs {
+                if kind.permission_for(need).is_none() {
+                    wrong.push(format!("{}: {name} has no attribute {need}", check.id));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_framework_names_checks_that_exist() {
+    let catalogue = catalogue();
+    let wrong: Vec<String> = catalogue
+        .frameworks()
+        .flat_map(|framework| framework.controls.iter().map(move |control| (framework, control)))
+        .flat_map(|(framework, control)| control.checks.iter().map(move |check| (framework, control, check)))
+        .filter(|(_, _, check)| catalogue.check(check).is_none())
+        .map(|(framework, control, check)| format!("{} {}: no check {check}", framework.id, control.id))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
