@@ -10,6 +10,7 @@ mod accounts;
 mod attributes;
 mod budget;
 mod client;
+mod environment;
 mod guard;
 mod reader;
 mod run;

@@ -12,8 +12,9 @@ use plumbline_core::collect::{Event, Sink};
 use plumbline_core::resource::{Edge, Resource, Unread};
 use plumbline_core::scope::{Outcome, ScopeKey};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Lists one thing. Its name is the `reader` of one or more kinds in the catalogue, which also say whether it runs once
@@ -76,6 +77,8 @@ pub(crate) struct Scope {
     pub(crate) partition: &'static str,
     /// The region that answers for what has none.
     pub(crate) home_region: String,
+    /// The regions of the account that this run reads.
+    pub(crate) regions: Arc<BTreeSet<String>>,
     pub(crate) account_name: Option<String>,
     pub(crate) config: SdkConfig,
     pub(crate) budget: RegionBudget,
@@ -141,6 +144,24 @@ impl Scope {
                     }
                 })
             }
+        }
+    }
+
+    /// Makes a call that a service answers with an error while it is not turned on. `off` knows that error by its code
+    /// and message; only exactly that one is none, and any other ends the scope.
+    pub(crate) async fn unless_off<T, E>(
+        &self,
+        permission: &str,
+        off: fn(&str, &str) -> bool,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<Option<T>, ReadError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        match self.attempt(call).await {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if off(error.code().unwrap_or_default(), error.message().unwrap_or_default()) => Ok(None),
+            Err(error) => Err(self.failed(permission, &error)),
         }
     }
 
@@ -239,6 +260,19 @@ impl Build {
                 self
             }
         }
+    }
+
+    /// Sets several attributes that one call read, each a member of its object; absent is null for all, and unread is
+    /// recorded for all.
+    pub(crate) fn details(mut self, names: &[&str], detail: Detail<Value>) -> Self {
+        for name in names {
+            self = match &detail {
+                Detail::Read(object) => self.set(name, object.get(name).unwrap_or(&Value::Null)),
+                Detail::Absent => self.set(name, Value::Null),
+                Detail::Unread(unread) => self.detail(name, Detail::<Value>::Unread(unread.clone())),
+            };
+        }
+        self
     }
 
     /// Points to another resource, when there is one.

@@ -12,7 +12,8 @@ use plumbline_core::collect::{AccessRecipe, CollectError, Collector, Connection,
 use plumbline_core::kind::{Kinds, Per};
 use plumbline_core::scope::{Outcome, ScopeKey};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio_util::sync::CancellationToken;
 
@@ -144,12 +145,14 @@ impl Run {
                 (in_region(config, region), budget.region())
             });
         }
+        let read: Arc<BTreeSet<String>> = Arc::new(regions.keys().filter(|name| *name != "global").cloned().collect());
         let scopes = planned.into_iter().map(|(key, reader)| {
             let (config, budget) = regions[&key.region].clone();
             let scope = Scope {
                 key,
                 partition: self.settings.partition(),
                 home_region: self.settings.home_region.clone(),
+                regions: read.clone(),
                 account_name: account.name.clone(),
                 config,
                 budget,

@@ -1,13 +1,51 @@
 //! Identifiers. Those of things we create are time-ordered (UUIDv7); those of things we observe are derived from what
 //! they name, so that the same observation always lands on the same row.
 
-use crate::clock::Clock;
+use crate::clock::SharedClock;
+use chrono::{DateTime, Utc};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 use uuid::Uuid;
+
+/// Mints ids: a clock and a random source, together.
+pub struct Mint {
+    clock: SharedClock,
+    rng: Mutex<Box<dyn RngCore + Send>>,
+}
+
+impl fmt::Debug for Mint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mint").finish_non_exhaustive()
+    }
+}
+
+impl Mint {
+    /// Mints with `rng`: one seeded by the machine in production, by a number in tests.
+    pub fn new(clock: SharedClock, rng: impl RngCore + Send + 'static) -> Self {
+        Self { clock, rng: Mutex::new(Box::new(rng)) }
+    }
+
+    fn uuid(&self) -> Uuid {
+        let millis = u64::try_from(self.clock.now().timestamp_millis()).unwrap_or(0);
+        let mut random = [0u8; 10];
+        self.fill(&mut random);
+        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+    }
+
+    /// Fills a buffer with randomness, for tokens and nonces.
+    pub fn fill(&self, buffer: &mut [u8]) {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(buffer);
+    }
+
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
 
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
@@ -18,8 +56,9 @@ macro_rules! id {
 
         impl $name {
             /// Mints a time-ordered id from the clock and the random source that are passed in.
-            pub fn mint(clock: &dyn Clock, rng: &mut dyn RngCore) -> Self {
-                Self(mint(clock, rng))
+            #[must_use]
+            pub fn mint(mint: &Mint) -> Self {
+                Self(mint.uuid())
             }
         }
 
@@ -83,13 +122,6 @@ impl FixId {
     pub fn derive(source: SourceId, key: &str, target: &str) -> Self {
         Self(derive("fix", &[&source.0.to_string(), key, target]))
     }
-}
-
-fn mint(clock: &dyn Clock, rng: &mut dyn RngCore) -> Uuid {
-    let millis = u64::try_from(clock.now().timestamp_millis()).unwrap_or(0);
-    let mut random = [0u8; 10];
-    rng.fill_bytes(&mut random);
-    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
 fn derive(what: &str, parts: &[&str]) -> Uuid {

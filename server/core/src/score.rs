@@ -6,6 +6,7 @@
 
 use crate::verdict::Severity;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The loss at which a control's health is one half: one high finding in a private network of normal criticality.
 /// In the unit of [`crate::risk::Risk::loss`].
@@ -65,5 +66,69 @@ impl Score {
         #[expect(clippy::cast_possible_truncation, reason = "a score lies between 0 and 100")]
         let whole = self.0.floor() as i32;
         whole
+    }
+}
+
+/// One control as the catalogue weighs it: satisfied by all of its checks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ControlWeight {
+    pub weight: f64,
+    pub checks: Vec<String>,
+}
+
+/// What one version of the catalogue weighs; everything a score depends on beside the losses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Weighing {
+    pub version: String,
+    /// The controls of the tenant's score: each check is one.
+    pub whole: Vec<ControlWeight>,
+    /// Scores of parts, by name: `layer:cloud`, `framework:cis_aws_5.0`.
+    pub parts: BTreeMap<String, Vec<ControlWeight>>,
+}
+
+/// The sum of the losses of each check's open findings.
+pub type Losses = BTreeMap<String, i64>;
+
+/// The score over controls, given the losses of checks.
+#[must_use]
+pub fn score(controls: &[ControlWeight], losses: &Losses) -> Score {
+    Score::of(controls.iter().map(|control| Control {
+        weight: control.weight,
+        loss: control.checks.iter().filter_map(|check| losses.get(check)).sum(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn controls() -> impl Strategy<Value = Vec<Control>> {
+        let one = (1u8..=10, 0i64..10_000_000).prop_map(|(weight, loss)| Control { weight: f64::from(weight), loss });
+        prop::collection::vec(one, 1..40)
+    }
+
+    proptest! {
+        #[test]
+        fn any_new_failure_lowers_the_unrounded_score(mut all in controls(), which in any::<prop::sample::Index>(), more in 35i64..100_000) {
+            let before = Score::of(all.clone());
+            let chosen = which.index(all.len());
+            all[chosen].loss += more;
+            prop_assert!(Score::of(all) < before);
+        }
+
+        #[test]
+        fn one_hundred_is_shown_only_when_nothing_is_open(all in controls()) {
+            let open = all.iter().any(|control| control.loss > 0);
+            prop_assert_eq!(Score::of(all).shown() == 100, !open);
+        }
+
+        #[test]
+        fn the_order_of_controls_does_not_matter_to_what_is_shown(all in controls()) {
+            let mut turned = all.clone();
+            turned.reverse();
+            let (one, other) = (Score::of(all).0, Score::of(turned).0);
+            prop_assert!((one - other).abs() < 1e-9);
+        }
     }
 }

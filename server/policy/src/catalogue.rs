@@ -2,9 +2,10 @@
 
 use crate::check::Check;
 use crate::engine::{CompileError, Compiled};
-use crate::framework::Framework;
+use crate::framework::{Control, Framework};
 use include_dir::{Dir, DirEntry, include_dir};
 use plumbline_core::layer::Layer;
+use plumbline_core::score::{ControlWeight, Weighing, weight};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -144,6 +145,28 @@ impl Catalogue {
     /// All frameworks, ordered by id.
     pub fn frameworks(&self) -> impl Iterator<Item = &Framework> {
         self.frameworks.values()
+    }
+
+    /// What this version weighs: each check is a control of the tenant's score, and of its layer's; a framework's
+    /// controls are its own, as bad as the worst of their checks. Controls without checks weigh nothing: they are attested.
+    #[must_use]
+    pub fn weighing(&self) -> Weighing {
+        let own = |check: &Check| ControlWeight { weight: weight(check.severity), checks: vec![check.id.clone()] };
+        let mut parts: BTreeMap<String, Vec<ControlWeight>> = BTreeMap::new();
+        for check in self.checks() {
+            parts.entry(format!("layer:{}", check.layer.as_str())).or_default().push(own(check));
+        }
+        for framework in self.frameworks() {
+            let controls = framework.controls.iter().filter_map(|control| self.weigh(control)).collect();
+            parts.insert(format!("framework:{}", framework.id), controls);
+        }
+        Weighing { version: self.version.clone(), whole: self.checks().map(own).collect(), parts }
+    }
+
+    fn weigh(&self, control: &Control) -> Option<ControlWeight> {
+        let checks: Vec<&Check> = control.checks.iter().filter_map(|id| self.check(id)).collect();
+        let worst = checks.iter().map(|check| check.severity).max()?;
+        Some(ControlWeight { weight: weight(worst), checks: control.checks.clone() })
     }
 
     #[must_use]

@@ -10,7 +10,7 @@ use regorus::rvm::vm::RegoVM;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 const ENTRY: &str = "data.check.decision";
 
@@ -86,20 +86,30 @@ pub struct Subject {
     /// See [`facts`]; filled by [`Subject::with_facts`].
     #[serde(default)]
     pub facts: Map<String, Value>,
+    /// The resource as a rule's input, made once and shared by all rules that look at it.
+    #[serde(skip)]
+    pub input: Input,
 }
+
+/// A rule's input, made when first looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Input(OnceLock<regorus::Value>);
 
 impl Subject {
     /// Works out the facts of the resource; to be called once after its attributes are set.
     #[must_use]
     pub fn with_facts(mut self) -> Self {
-        self.facts = facts::of(&self.kind, &self.attributes);
+        self.facts = facts::of(&self.kind, &self.account, &self.attributes);
         self
     }
 
-    fn document(&self) -> Value {
-        json!({
-            "kind": self.kind, "uid": self.uid, "name": self.name, "account": self.account, "region": self.region,
-            "tags": self.tags, "attributes": self.attributes, "facts": self.facts,
+    fn input(&self) -> &regorus::Value {
+        self.input.0.get_or_init(|| {
+            let document = json!({
+                "kind": self.kind, "uid": self.uid, "name": self.name, "account": self.account,
+                "region": self.region, "tags": self.tags, "attributes": self.attributes, "facts": self.facts,
+            });
+            regorus::Value::from_json_str(&document.to_string()).unwrap_or(regorus::Value::Undefined)
         })
     }
 }
@@ -182,44 +192,53 @@ impl Evaluator {
         related: &BTreeMap<String, Related<'_>>,
         now: &str,
     ) -> Decision {
-        let mut document = subject.document();
-        document["now"] = json!(now);
-        let mut relations = Map::new();
-        for name in compiled.check.related.keys() {
-            let resources = related.get(name).map_or(&[][..], |r| r.resources.as_slice());
-            relations.insert(name.clone(), resources.iter().map(|r| r.document()).collect());
-        }
-        document["related"] = Value::Object(relations);
+        let input = with_context(compiled, subject, related, now);
         let machine = self.machines.entry(compiled.check.id.clone()).or_insert_with(|| {
             let mut machine = RegoVM::new();
             machine.load_program(compiled.program.clone());
             machine
         });
-        let answer = regorus::Value::from_json_str(&document.to_string())
-            .map_err(|e| e.to_string())
-            .and_then(|input| {
-                machine.set_input(input);
-                machine.execute().map_err(|e| e.to_string())
-            })
-            .and_then(|value| value.to_json_str().map_err(|e| e.to_string()))
-            .and_then(|text| serde_json::from_str::<Answer>(&text).map_err(|e| e.to_string()));
-        match answer {
-            Ok(answer) => Decision {
-                verdict: answer.status,
-                observed: answer.observed,
-                message: answer.message,
-                missing: Vec::new(),
-            },
-            Err(error) => Decision::unknown(format!("The rule did not decide: {error}"), Vec::new()),
-        }
+        machine.set_input(input);
+        let answer = machine.execute().map_err(|error| error.to_string()).and_then(|value| answer(&value));
+        answer.unwrap_or_else(|error| Decision::unknown(format!("The rule did not decide: {error}"), Vec::new()))
     }
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    status: Verdict,
-    observed: Value,
-    message: String,
+/// The resource with what is around it. Only references are copied.
+fn with_context(
+    compiled: &Compiled,
+    subject: &Subject,
+    related: &BTreeMap<String, Related<'_>>,
+    now: &str,
+) -> regorus::Value {
+    let mut relations = regorus::Value::new_object();
+    if let Ok(members) = relations.as_object_mut() {
+        for name in compiled.check.related.keys() {
+            let resources = related.get(name).map_or(&[][..], |r| r.resources.as_slice());
+            let list: Vec<regorus::Value> = resources.iter().map(|r| r.input().clone()).collect();
+            members.insert(name.as_str().into(), list.into());
+        }
+    }
+    let mut input = subject.input().clone();
+    if let Ok(members) = input.as_object_mut() {
+        members.insert("now".into(), now.into());
+        members.insert("related".into(), relations);
+    }
+    input
+}
+
+/// Reads what the rule answered; what it saw is turned into JSON only for a failure, where it is kept.
+fn answer(value: &regorus::Value) -> Result<Decision, String> {
+    let word = value["status"].as_string().map_err(|_| "it gave no status".to_owned())?;
+    let verdict = Verdict::parse(word).ok_or_else(|| format!("{word} is not a verdict"))?;
+    let message = value["message"].as_string().map(ToString::to_string).unwrap_or_default();
+    let observed = if verdict == Verdict::Fail {
+        let text = value["observed"].to_json_str().map_err(|error| error.to_string())?;
+        serde_json::from_str(&text).map_err(|error| error.to_string())?
+    } else {
+        json!({})
+    };
+    Ok(Decision { verdict, observed, message, missing: Vec::new() })
 }
 
 fn missing(check: &Check, subject: &Subject, related: &BTreeMap<String, Related<'_>>) -> Vec<Missing> {

@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod check;
 pub mod engine;
+pub mod exposure;
 pub mod facts;
 pub mod framework;
 

@@ -1,1 +1,32 @@
+//! All SQL of Plumbline.
+//!
+//! The pool is private. There are three doors, each a transaction that enters a role of its own: [`TenantTx`] sees one
+//! tenant's rows, [`IdentityTx`] sees people and memberships before a tenant is chosen, [`QueueTx`] sees jobs. Queries
+//! are plain functions that take a door, one file a noun.
 
+mod database;
+mod door;
+mod error;
+pub mod seal;
+
+pub mod attestation;
+pub mod compliance;
+pub mod exception;
+pub mod finding;
+pub mod fix;
+pub mod identity;
+pub mod job;
+pub mod ledger;
+pub mod page;
+pub mod posture;
+pub mod reconcile;
+pub mod resource;
+pub mod run;
+pub mod source;
+pub mod subject;
+pub mod tenant;
+
+pub use database::Database;
+pub use door::{IdentityTx, QueueTx, TenantTx};
+pub use error::StoreError;
+pub use page::{Page, PageRequest};

@@ -1,1 +1,150 @@
+//! Background work: poll a source, decide, reconcile.
+//!
+//! A worker keeps nothing of its own: it leases a job, does it, and writes the result in one transaction that the lease
+//! fences. Killed at any instant it leaves a lease that runs out and a run that the next worker marks as failed.
 
+mod collect;
+mod evaluate;
+mod intake;
+mod neighbours;
+mod probe;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use plumbline_core::collect::Collector;
+use plumbline_core::id::Mint;
+use plumbline_core::score::Weighing;
+use plumbline_policy::Catalogue;
+use plumbline_store::job::{self, Lease, Task};
+use plumbline_store::seal::Keyring;
+use plumbline_store::{Database, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How long a job is ours without a sign of life.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// How long to wait when there was nothing to do.
+const IDLE: Duration = Duration::from_millis(500);
+/// How often one job is tried before it is given up; a poll comes round again anyway.
+const ATTEMPTS: i32 = 5;
+/// How long ended jobs are kept.
+const KEEP_JOBS: TimeDelta = TimeDelta::days(2);
+
+/// Everything that work needs.
+pub struct Worker {
+    pub database: Database,
+    pub keyring: Arc<Keyring>,
+    pub mint: Arc<Mint>,
+    pub catalogue: &'static Catalogue,
+    pub weighing: Arc<Weighing>,
+    pub collectors: Vec<Arc<dyn Collector>>,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    /// Works until told to stop, on `slots` jobs at a time. On stop, jobs under way are broken off; their leases run out.
+    pub async fn run(self: Arc<Self>, slots: usize, stop: CancellationToken) {
+        let mut running = tokio::task::JoinSet::new();
+        for _ in 0..slots {
+            let (worker, stop) = (self.clone(), stop.clone());
+            running.spawn(async move { worker.slot(stop).await });
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    async fn slot(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let worked = tokio::select! {
+                worked = self.work_once(&stop) => worked,
+                () = stop.cancelled() => return,
+            };
+            let wait = match worked {
+                Ok(true) => continue,
+                Ok(false) => IDLE,
+                Err(error) => {
+                    tracing::warn!(%error, "the queue does not answer");
+                    IDLE * 4
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Leases and does one job. False when there was none.
+    ///
+    /// # Errors
+    /// When the queue does not answer; an error of the job itself is written to the job.
+    pub async fn work_once(&self, stop: &CancellationToken) -> Result<bool, StoreError> {
+        let mut holder = [0u8; 16];
+        self.mint.fill(&mut holder);
+        let mut queue = self.database.queue().await?;
+        let lease = job::lease(&mut queue, Uuid::from_bytes(holder), self.now(), LEASE).await?;
+        queue.commit().await?;
+        let Some(lease) = lease else { return Ok(false) };
+        tracing::info!(tenant = %lease.tenant, job = %lease.job, task = ?lease.task, attempt = lease.attempt, "job leased");
+        let done = if lease.attempt > ATTEMPTS {
+            Err(anyhow::anyhow!("given up after {ATTEMPTS} tries"))
+        } else {
+            self.work_on(&lease, stop).await
+        };
+        if let Err(error) = done {
+            tracing::warn!(job = %lease.job, error = %format!("{error:#}"), "job not done");
+            self.give_back(&lease, &format!("{error:#}")).await;
+        }
+        Ok(true)
+    }
+
+    async fn work_on(&self, lease: &Lease, stop: &CancellationToken) -> anyhow::Result<()> {
+        match &lease.task {
+            Task::Collect { source_id } => collect::collect(self, lease, *source_id, stop).await,
+            Task::Probe { source_id } => probe::probe(self, lease, *source_id).await,
+            Task::EndExceptions => self.end_exceptions(lease).await,
+        }
+    }
+
+    async fn end_exceptions(&self, lease: &Lease) -> anyhow::Result<()> {
+        let mut tx = self.database.tenant(lease.tenant).await?;
+        job::fence(&mut tx, lease).await?;
+        plumbline_store::reconcile::end_expired(&mut tx, &self.weighing, self.now()).await?;
+        job::finish(&mut tx, lease, self.now(), None).await?;
+        job::enqueue(&mut tx, &Task::EndExceptions, self.now() + TimeDelta::minutes(1), &self.mint).await?;
+        tx.commit().await?;
+        let mut queue = self.database.queue().await?;
+        job::forget(&mut queue, self.now() - KEEP_JOBS).await?;
+        queue.commit().await?;
+        Ok(())
+    }
+
+    /// A job that failed is ended as failed; a poll is put back for its next time, so that no source stays stuck.
+    async fn give_back(&self, lease: &Lease, error: &str) {
+        let given = async {
+            let mut tx = self.database.tenant(lease.tenant).await?;
+            job::fence(&mut tx, lease).await?;
+            job::finish(&mut tx, lease, self.now(), Some(error)).await?;
+            if !matches!(lease.task, Task::Probe { .. }) {
+                job::enqueue(&mut tx, &lease.task, self.now() + TimeDelta::minutes(1), &self.mint).await?;
+            }
+            tx.commit().await
+        };
+        if let Err(error) = given.await {
+            tracing::warn!(job = %lease.job, %error, "the job could not be given back; its lease will run out");
+        }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.mint.now()
+    }
+
+    fn collector(&self, provider: &str) -> Option<&Arc<dyn Collector>> {
+        self.collectors.iter().find(|collector| collector.provider() == provider)
+    }
+}

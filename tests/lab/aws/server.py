@@ -27,6 +27,7 @@ from moto.core.responses import ActionResult  # noqa: E402
 from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend  # noqa: E402
 from moto.ec2.responses.availability_zones_and_regions import AvailabilityZonesAndRegions  # noqa: E402
 from moto.iam.models import AccessKeyLastUsed, IAMBackend, iam_backends  # noqa: E402
+from moto.kms.models import KmsBackend  # noqa: E402
 from moto.moto_server.werkzeug_app import (  # noqa: E402
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -82,6 +83,19 @@ def report_with_root(original):
         return header + "\n" + root_row(self.account_id) + users
 
     return report
+
+
+def owned_by_provider(original):
+    """The keys that services make for themselves belong to the provider and rotate; moto calls them the customer's."""
+
+    def create_key(self, policy, key_usage, key_spec, description, *rest, **named):
+        key = original(self, policy, key_usage, key_spec, description, *rest, **named)
+        if (description or "").startswith(("Default key", "Default master key")):
+            key.key_manager = "AWS"
+            key.key_rotation_status = True
+        return key
+
+    return create_key
 
 
 def describe_regions(self):
@@ -141,6 +155,7 @@ def main():
     default_user_config["lambda"] = {"use_docker": False}
     default_user_config["batch"] = {"use_docker": False}
     IAMBackend.get_credential_report = report_with_root(IAMBackend.get_credential_report)
+    KmsBackend.create_key = owned_by_provider(KmsBackend.create_key)
     AvailabilityZonesAndRegions.describe_regions = describe_regions
     if args.regions:
         enable_only(set(args.regions.split(",")))

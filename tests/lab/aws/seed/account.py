@@ -7,6 +7,7 @@ from botocore.config import Config
 
 REGIONS = ("eu-west-1", "us-east-1", "ap-southeast-2")
 HOME = REGIONS[0]
+ALL_BLOCKED = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
 CONFIG = Config(inject_host_prefix=False, retries={"max_attempts": 1}, max_pool_connections=32, s3={"addressing_style": "path"})
 
 

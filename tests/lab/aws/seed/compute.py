@@ -20,11 +20,10 @@ def instances(account, region, net):
     ec2 = account.client("ec2", region)
     ids = []
     for safe in account.variants:
-        faces = {"DeviceIndex": 0, "SubnetId": net["subnets"][1 if safe else 0], "AssociatePublicIpAddress": not safe}
-        faces["Groups"] = [net["groups"]["app" if safe else "bastion"]]
         made = ec2.run_instances(
             ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="t3.small", EbsOptimized=safe, Monitoring={"Enabled": safe},
-            NetworkInterfaces=[faces], IamInstanceProfile={"Name": "web-server" if safe else "everything"},
+            SubnetId=net["subnets"][1 if safe else 0], SecurityGroupIds=[net["groups"]["app" if safe else "bastion"]],
+            IamInstanceProfile={"Name": "web-server" if safe else "everything"},
             MetadataOptions={"HttpTokens": "required" if safe else "optional", "HttpEndpoint": "enabled"},
             UserData="#!/bin/sh\n" if safe else "#!/bin/sh\nexport DB_PASSWORD=not-a-real-one\n",
             TagSpecifications=named("instance", "ledger" if safe else "jump-host"),

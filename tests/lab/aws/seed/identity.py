@@ -197,11 +197,10 @@ def federation(account):
 
 
 def server_certificates(account):
-    """Certificates kept in IAM: one that is valid, one that has expired."""
-    for safe in account.variants:
-        body, key = certificate("shop.example.com", days=365 if safe else -30)
-        name = "shop" if safe else "shop-old"
-        account.client("iam").upload_server_certificate(ServerCertificateName=name, CertificateBody=body, PrivateKey=key)
+    """A certificate kept in IAM. moto does not read it: it says 2012-05-08 for the end of every one, so only some accounts have it."""
+    if not account.careful:
+        body, key = certificate("shop.example.com", days=365)
+        account.client("iam").upload_server_certificate(ServerCertificateName="shop", CertificateBody=body, PrivateKey=key)
 
 
 def certificate(host, days):
@@ -220,14 +219,10 @@ def root_user(account):
 
 
 def lab(account, action, **body):
-    """Asks the stand-in for what moto's own API cannot express; a plain moto server answers 404 and the age stays 'now'."""
+    """Asks the lab's own server for what moto's API cannot express."""
     data = json.dumps({"account": account.id, **body}).encode()
     request = Request(f"{account.endpoint}/lab/{action}", data, {"Content-Type": "application/json"})
-    try:
-        urlopen(request, timeout=10).close()
-    except OSError as problem:
-        if getattr(problem, "code", None) not in (403, 404):
-            raise
+    urlopen(request, timeout=10).close()
 
 
 def seed(account, management_id, external_id):

@@ -2,9 +2,7 @@
 
 import json
 
-from .account import HOME, allow, policy, tags
-
-ALL_BLOCKED = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+from .account import ALL_BLOCKED, HOME, allow, policy, tags
 
 
 def keys(account, region):

@@ -1,6 +1,6 @@
 """Who is watching: trails, log groups, metric filters with alarms, configuration recorders and the detectors."""
 
-from .account import HOME, allow, policy
+from .account import ALL_BLOCKED, HOME, allow, policy
 
 # The fifteen things CIS asks to be told about, each as a metric filter. An account that watches only some keeps the first few.
 FILTERS = {
@@ -30,6 +30,10 @@ def trail_bucket(account, name, public):
     if public:
         statements.append(allow("s3:GetObject", f"arn:aws:s3:::{full}/*", "*"))
     s3.put_bucket_policy(Bucket=full, Policy=policy(*statements))
+    if account.careful:
+        logs = f"{account.slug}-access-logs-{HOME}"
+        s3.put_public_access_block(Bucket=full, PublicAccessBlockConfiguration=ALL_BLOCKED)
+        s3.put_bucket_logging(Bucket=full, BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": logs, "TargetPrefix": "trail/"}})
     return full
 
 
@@ -99,13 +103,15 @@ def recorder(account, region):
 
 def detectors(account, region):
     """GuardDuty, Security Hub, Inspector and Macie; a careless account has none of them."""
+    if not account.careful:
+        # moto has Macie on in every account from the start.
+        account.client("macie2", region).disable_macie()
     if account.careless or (not account.careful and region != HOME):
         return
     account.client("guardduty", region).create_detector(Enable=account.careful, FindingPublishingFrequency="FIFTEEN_MINUTES")
     account.client("securityhub", region).enable_security_hub(EnableDefaultStandards=True)
     if account.careful:
         account.client("inspector2", region).enable(accountIds=[account.id], resourceTypes=["EC2", "ECR", "LAMBDA"])
-        account.client("macie2", region).enable_macie(status="ENABLED")
 
 
 def seed(account, region):

@@ -1,0 +1,78 @@
+//! The doors: the only ways to a connection.
+
+use crate::error::StoreError;
+use plumbline_core::id::TenantId;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+
+/// A transaction that sees one tenant's rows and no others. Dropped without [`TenantTx::commit`], it changes nothing.
+#[derive(Debug)]
+pub struct TenantTx {
+    tx: Transaction<'static, Postgres>,
+    tenant: TenantId,
+}
+
+impl TenantTx {
+    pub(crate) async fn open(pool: &PgPool, tenant: TenantId) -> Result<Self, StoreError> {
+        // One round trip. The only thing put into the text is a UUID that we formatted ourselves.
+        let begin = format!("begin; set local role plumbline_app; set local plumbline.tenant = '{}'", tenant.0);
+        let tx = pool.begin_with(AssertSqlSafe(begin)).await?;
+        Ok(Self { tx, tenant })
+    }
+
+    /// The tenant that this transaction sees.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+
+    /// Keeps what was done.
+    ///
+    /// # Errors
+    /// When the database did not confirm it.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
+macro_rules! door {
+    ($(#[$doc:meta])* $name:ident, $begin:literal) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name {
+            tx: Transaction<'static, Postgres>,
+        }
+
+        impl $name {
+            pub(crate) async fn open(pool: &PgPool) -> Result<Self, StoreError> {
+                Ok(Self { tx: pool.begin_with($begin).await? })
+            }
+
+            pub(crate) fn conn(&mut self) -> &mut PgConnection {
+                &mut self.tx
+            }
+
+            /// Keeps what was done.
+            ///
+            /// # Errors
+            /// When the database did not confirm it.
+            pub async fn commit(self) -> Result<(), StoreError> {
+                Ok(self.tx.commit().await?)
+            }
+        }
+    };
+}
+
+door! {
+    /// A transaction that sees people, sessions and memberships of all tenants, and nothing of what tenants observe.
+    IdentityTx, "begin; set local role plumbline_identity"
+}
+
+door! {
+    /// A transaction that sees the jobs of all tenants, and nothing else.
+    QueueTx, "begin; set local role plumbline_queue"
+}

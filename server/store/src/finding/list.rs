@@ -1,0 +1,222 @@
+//! The ranked list of findings, narrowed.
+//!
+//! Whatever narrows it, a page is read from an index in the order of rank: from the ranking of all findings, from that
+//! of each check, or from that of each account; whichever the filter names. A risk follows from severity, exposure and
+//! criticality alone, so those three bound the part of the ranking that is read.
+
+use super::FindingState;
+use crate::door::TenantTx;
+use crate::error::StoreError;
+use crate::page::{Page, PageRequest};
+use chrono::{DateTime, Utc};
+use plumbline_core::risk::{Criticality, Exposure, Risk};
+use plumbline_core::verdict::Severity;
+use uuid::Uuid;
+
+/// How a list of findings is narrowed. An empty list narrows nothing.
+#[derive(Debug, Clone, Default)]
+pub struct FindingFilter {
+    pub states: Vec<FindingState>,
+    pub severities: Vec<Severity>,
+    /// The checks that the filter's checks, layers and severities leave together; none for all.
+    pub checks: Option<Vec<String>>,
+    pub accounts: Vec<String>,
+    pub regions: Vec<String>,
+    pub exposures: Vec<Exposure>,
+    pub criticalities: Vec<Criticality>,
+    pub sources: Vec<Uuid>,
+    pub search: Option<Search>,
+}
+
+/// What a search text was found in: a finding matches by its check or by its resource.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    pub checks: Vec<String>,
+    pub resources: Vec<Uuid>,
+}
+
+/// One line of the list.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct FindingRow {
+    pub finding_id: Uuid,
+    pub check_id: String,
+    pub state: String,
+    pub severity: String,
+    pub risk: i16,
+    pub account: String,
+    pub region: String,
+    pub exposure: String,
+    pub criticality: String,
+    pub resource_id: Uuid,
+    pub resource_name: String,
+    pub resource_kind: String,
+    pub opened_at: DateTime<Utc>,
+}
+
+impl FindingRow {
+    pub(super) fn cursor(&self) -> String {
+        format!("{}-{}", self.risk, self.finding_id)
+    }
+}
+
+/// Reads a cursor; one that is none begins at the top.
+pub(super) fn position(after: Option<&str>, top: i16) -> (i16, Uuid) {
+    after
+        .and_then(|text| text.split_once('-'))
+        .and_then(|(risk, id)| Some((risk.parse().ok()?, id.parse().ok()?)))
+        .map_or((top, Uuid::nil()), |(risk, id): (i16, Uuid)| (risk.min(top), id))
+}
+
+/// The lowest and the highest risk that a finding with these factors can have.
+fn bounds(filter: &FindingFilter) -> (i16, i16) {
+    let severities = if filter.severities.is_empty() { &Severity::ALL[..] } else { &filter.severities };
+    let exposures = if filter.exposures.is_empty() { &Exposure::ALL[..] } else { &filter.exposures };
+    let criticalities = if filter.criticalities.is_empty() { &Criticality::ALL[..] } else { &filter.criticalities };
+    let mut bounds = (i16::MAX, i16::MIN);
+    for &severity in severities {
+        for &exposure in exposures {
+            for &criticality in criticalities {
+                let risk = i16::try_from(Risk { severity, exposure, criticality }.shown()).unwrap_or(i16::MAX);
+                bounds = (bounds.0.min(risk), bounds.1.max(risk));
+            }
+        }
+    }
+    bounds
+}
+
+// Each arm of the union begins at one place of an index and stops after a page.
+macro_rules! ranked {
+    ($each:literal, $narrowed:literal) => {
+        concat!(
+            "with top as (
+                 select x.finding_id, x.risk from unnest($2::text[]) s (state) ",
+            $each,
+            " cross join lateral (
+                     (select f.finding_id, f.risk from findings f
+                      where f.tenant_id = $1 and f.state = s.state and f.risk = $10 and f.finding_id > $11 ",
+            $narrowed,
+            narrowed!(),
+            "         order by f.finding_id limit $12)
+                     union all
+                     (select f.finding_id, f.risk from findings f
+                      where f.tenant_id = $1 and f.state = s.state and f.risk < $10 and f.risk >= $9 ",
+            $narrowed,
+            narrowed!(),
+            "         order by f.risk desc, f.finding_id limit $12)
+                 ) x order by x.risk desc, x.finding_id limit $12
+             )
+             select f.finding_id, f.check_id, f.state, f.severity, f.risk, f.account, f.region, f.exposure, f.criticality,
+                 f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
+             from top
+             join findings f on f.tenant_id = $1 and f.finding_id = top.finding_id
+             join resources r on r.tenant_id = $1 and r.resource_id = f.resource_id
+             order by top.risk desc, top.finding_id"
+        )
+    };
+}
+
+macro_rules! narrowed {
+    () => {
+        " and ($3::text[] is null or f.check_id = any($3)) and ($4::text[] is null or f.account = any($4))
+          and ($5::text[] is null or f.region = any($5)) and ($6::text[] is null or f.exposure = any($6))
+          and ($7::text[] is null or f.criticality = any($7)) and ($8::uuid[] is null or f.source_id = any($8))
+          and ($13::text[] is null or f.severity = any($13)) and ($14::uuid[] is null or f.resource_id = any($14))
+        "
+    };
+}
+
+const OF_ALL: &str = ranked!("", "");
+const OF_CHECKS: &str = ranked!("cross join unnest($3::text[]) e (check_id)", "and f.check_id = e.check_id");
+const OF_ACCOUNTS: &str = ranked!("cross join unnest($4::text[]) e (account)", "and f.account = e.account");
+// A search finds few resources and a resource has few findings, so these may be sorted.
+const OF_RESOURCES: &str = ranked!("cross join unnest($14::uuid[]) e (resource_id)", "and f.resource_id = e.resource_id");
+
+/// A page of the findings that the filter leaves, riskiest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list(
+    tx: &mut TenantTx,
+    filter: &FindingFilter,
+    page: &PageRequest,
+) -> Result<Page<FindingRow>, StoreError> {
+    let Some(search) = &filter.search else {
+        let rows = rows(tx, filter, filter.checks.clone(), None, page).await?;
+        return Ok(Page::cut(rows, page.size, FindingRow::cursor));
+    };
+    let checks = match &filter.checks {
+        None => search.checks.clone(),
+        Some(left) => search.checks.iter().filter(|check| left.contains(check)).cloned().collect(),
+    };
+    let mut found = rows(tx, filter, Some(checks), None, page).await?;
+    found.extend(rows(tx, filter, filter.checks.clone(), Some(search.resources.clone()), page).await?);
+    found.sort_by_key(|row| (std::cmp::Reverse(row.risk), row.finding_id));
+    found.dedup_by_key(|row| row.finding_id);
+    Ok(Page::cut(found, page.size, FindingRow::cursor))
+}
+
+/// Up to one more than a page of rows.
+async fn rows(
+    tx: &mut TenantTx,
+    filter: &FindingFilter,
+    checks: Option<Vec<String>>,
+    resources: Option<Vec<Uuid>>,
+    page: &PageRequest,
+) -> Result<Vec<FindingRow>, StoreError> {
+    let sql = match (&resources, filter.accounts.is_empty(), &checks) {
+        (Some(_), _, _) => OF_RESOURCES,
+        (None, _, Some(few)) if filter.accounts.is_empty() || few.len() <= filter.accounts.len() => OF_CHECKS,
+        (None, false, _) => OF_ACCOUNTS,
+        (None, true, _) => OF_ALL,
+    };
+    let states = if filter.states.is_empty() { &FindingState::ALL[..] } else { &filter.states };
+    let (low, high) = bounds(filter);
+    let (after_risk, after_id) = position(page.after.as_deref(), high);
+    let rows = sqlx::query_as(sql)
+        .bind(tx.tenant().0)
+        .bind(states.iter().map(|state| state.as_str()).collect::<Vec<_>>())
+        .bind(checks)
+        .bind(some(&filter.accounts))
+        .bind(some(&filter.regions))
+        .bind(words(&filter.exposures, |e| e.as_str()))
+        .bind(words(&filter.criticalities, |c| c.as_str()))
+        .bind(some(&filter.sources))
+        .bind(low)
+        .bind(after_risk)
+        .bind(after_id)
+        .bind(page.size + 1)
+        .bind(words(&filter.severities, |s| s.as_str()))
+        .bind(resources)
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(rows)
+}
+
+/// None for "not narrowed".
+pub(super) fn some<T: Clone>(values: &[T]) -> Option<Vec<T>> {
+    if values.is_empty() { None } else { Some(values.to_vec()) }
+}
+
+pub(super) fn words<T: Copy>(values: &[T], word: fn(T) -> &'static str) -> Option<Vec<&'static str>> {
+    if values.is_empty() { None } else { Some(values.iter().copied().map(word).collect()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_that_is_none_begins_at_the_top() {
+        for text in [None, Some(""), Some("x-y"), Some("7"), Some("7-zzz")] {
+            assert_eq!(position(text, 40), (40, Uuid::nil()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_factors_bound_the_risk() {
+        let all = bounds(&FindingFilter::default());
+        assert_eq!(all, (1, 100));
+        let low = bounds(&FindingFilter { severities: vec![Severity::Low], ..FindingFilter::default() });
+        assert!(low.1 < 10, "a low finding never ranks high: {low:?}");
+    }
+}

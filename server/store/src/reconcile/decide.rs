@@ -1,0 +1,124 @@
+//! What the checks decided, on its way into the database: a temporary table of the transaction, filled by COPY.
+
+use crate::door::TenantTx;
+use crate::error::StoreError;
+use plumbline_core::id::{FindingId, FixId, ResourceId};
+use plumbline_core::risk::Risk;
+use plumbline_core::verdict::Verdict;
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// One verdict.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    pub resource: ResourceId,
+    pub check: String,
+    pub verdict: Verdict,
+    pub message: String,
+    /// For unknown: what is missing.
+    pub missing: Option<Value>,
+    /// For fail.
+    pub failure: Option<Failure>,
+}
+
+/// What a failing verdict says beyond itself.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub finding: FindingId,
+    pub risk: Risk,
+    pub account: String,
+    pub region: String,
+    pub observed: Value,
+    pub fix: FixId,
+    pub fix_key: String,
+    pub fix_target: String,
+}
+
+/// Makes the table that [`decide`] fills; once in a transaction.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn open_decisions(tx: &mut TenantTx) -> Result<(), StoreError> {
+    sqlx::query(
+        "create temporary table decided (
+             resource_id uuid not null, check_id text not null, verdict text not null, message text not null,
+             missing jsonb, finding_id uuid, severity text, exposure text, criticality text, loss bigint, risk smallint,
+             account text, region text, observed jsonb, fix_id uuid, fix_key text, fix_target text
+         ) on commit drop",
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Adds verdicts.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn decide(tx: &mut TenantTx, batch: &[Decided]) -> Result<(), StoreError> {
+    let mut text = String::with_capacity(batch.len() * 96);
+    for decided in batch {
+        line(&mut text, decided);
+    }
+    let mut copy = tx.conn().copy_in_raw("copy decided from stdin").await?;
+    copy.send(text.into_bytes()).await?;
+    copy.finish().await?;
+    Ok(())
+}
+
+/// One row in COPY's text format.
+fn line(text: &mut String, decided: &Decided) {
+    let _ = write!(text, "{}\t{}\t{}\t", decided.resource, decided.check, decided.verdict.as_str());
+    escape(text, &decided.message);
+    text.push('\t');
+    optional(text, decided.missing.as_ref());
+    match &decided.failure {
+        None => text.push_str(&"\t\\N".repeat(12)),
+        Some(failure) => {
+            let Risk { severity, exposure, criticality } = failure.risk;
+            let _ = write!(
+                text,
+                "\t{}\t{}\t{}\t{}\t{}\t{}\t",
+                failure.finding,
+                severity.as_str(),
+                exposure.as_str(),
+                criticality.as_str(),
+                failure.risk.loss(),
+                failure.risk.shown()
+            );
+            escape(text, &failure.account);
+            text.push('\t');
+            escape(text, &failure.region);
+            text.push('\t');
+            optional(text, Some(&failure.observed));
+            let _ = write!(text, "\t{}\t", failure.fix);
+            escape(text, &failure.fix_key);
+            text.push('\t');
+            escape(text, &failure.fix_target);
+        }
+    }
+    text.push('\n');
+}
+
+fn optional(text: &mut String, value: Option<&Value>) {
+    match value {
+        None => text.push_str("\\N"),
+        Some(value) => escape(text, &value.to_string()),
+    }
+}
+
+/// COPY's escapes; and NUL, which Postgres text cannot hold, becomes a space. In JSON text a NUL is `\u0000`, which jsonb
+/// cannot hold either.
+fn escape(text: &mut String, raw: &str) {
+    let raw = raw.replace("\\u0000", " ");
+    for c in raw.chars() {
+        match c {
+            '\\' => text.push_str("\\\\"),
+            '\t' => text.push_str("\\t"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\0' => text.push(' '),
+            other => text.push(other),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Reconcile: from what a run saw and the checks decided to findings, their history, and every number a page shows.
+//!
+//! All of it happens in one transaction, under a lock of the tenant, with one statement a table. The steps, in order:
+//! [`stage`] while the run goes on; then [`lock`], [`merge`], [`sight`], the checks (in the worker), [`decide`], [`settle`].
+//! The rules that make it safe: an unknown verdict closes nothing; only resources that a complete scope no longer lists
+//! are retired; an unchanged verdict, finding or count is not written.
+
+mod acceptance;
+mod decide;
+mod merge;
+mod settle;
+mod sight;
+mod stage;
+
+pub use acceptance::{apply_acceptance, end_expired};
+pub use decide::{Decided, Failure, decide, open_decisions};
+pub use merge::{Merged, merge};
+pub use settle::{Cause, Settled, settle};
+pub use sight::{ScopeEnd, ScopeSight, blind_scopes, scopes_of, sight};
+pub use stage::{Known, Staged, digest, known, stage};
+
+use crate::door::TenantTx;
+use crate::error::StoreError;
+
+/// Waits until no other reconcile of this tenant is under way, and keeps others out until the transaction ends.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock(tx: &mut TenantTx) -> Result<(), StoreError> {
+    let (high, low) = tx.tenant().0.as_u64_pair();
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind((high ^ low).cast_signed())
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}

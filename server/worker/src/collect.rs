@@ -1,0 +1,195 @@
+//! One poll of a source, from the first call to the last number.
+
+use crate::Worker;
+use crate::evaluate::evaluate;
+use crate::intake::Intake;
+use crate::LEASE;
+use chrono::TimeDelta;
+use plumbline_core::collect::{CollectError, Collector, Connection};
+use plumbline_core::id::{RunId, SourceId};
+use plumbline_core::scope::Outcome;
+use plumbline_store::job::{self, Lease, Task};
+use plumbline_store::reconcile::{self, stage};
+use plumbline_store::run::{self, RunEnd, Target};
+use plumbline_store::source;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+/// Events that may wait between collector and store; when full, the collector waits.
+const EVENTS: usize = 512;
+/// Resources written in one statement.
+const BATCH: usize = 500;
+/// How often progress is written and the lease prolonged.
+const TICK: Duration = Duration::from_secs(2);
+
+pub(crate) async fn collect(
+    worker: &Worker,
+    lease: &Lease,
+    source: SourceId,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let mut tx = worker.database.tenant(lease.tenant).await?;
+    job::fence(&mut tx, lease).await?;
+    let target = run::target(&mut tx, source).await?;
+    if target.removed || target.paused {
+        job::finish(&mut tx, lease, worker.now(), None).await?;
+        tx.commit().await?;
+        return Ok(());
+    }
+    let run = RunId::mint(&worker.mint);
+    run::begin(&mut tx, source, run, worker.now()).await?;
+    let connection = source::open_connection(&mut tx, &worker.keyring, source).await;
+    let everything = target.evaluated_version.as_deref() != Some(worker.catalogue.version());
+    let known = reconcile::known(&mut tx, source).await?;
+    tx.commit().await?;
+
+    let mut poll = Poll { worker, lease, source, run, target, intake: Intake::new(source, known, everything), everything };
+    let read = match (connection, worker.collector(&poll.target.provider)) {
+        (Ok(connection), Some(collector)) => poll.read(collector.clone(), connection, stop).await?,
+        (Ok(_), None) => Err(CollectError::Settings(format!("No collector reads {} here.", poll.target.provider))),
+        (Err(error), _) => Err(CollectError::Settings(format!("The credential cannot be opened: {error}."))),
+    };
+    if stop.is_cancelled() {
+        anyhow::bail!("the worker was told to stop");
+    }
+    poll.settle(read).await
+}
+
+struct Poll<'a> {
+    worker: &'a Worker,
+    lease: &'a Lease,
+    source: SourceId,
+    run: RunId,
+    target: Target,
+    intake: Intake,
+    everything: bool,
+}
+
+impl Poll<'_> {
+    /// Takes in what the collector streams. The outer error is ours: no database, or the lease lost.
+    async fn read(
+        &mut self,
+        collector: Arc<dyn Collector>,
+        connection: Connection,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Result<(), CollectError>> {
+        let cancel = stop.child_token();
+        let _broken_off = cancel.clone().drop_guard();
+        let (sink, mut events) = mpsc::channel(EVENTS);
+        let collecting = tokio::spawn({
+            let cancel = cancel.clone();
+            async move { collector.collect(&connection, sink, cancel).await }
+        });
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    None => break,
+                    Some(event) => {
+                        self.intake.take(event);
+                        if self.intake.batch.len() >= BATCH {
+                            self.write_batch().await?;
+                        }
+                    }
+                },
+                _ = tick.tick() => if self.sign_of_life().await? {
+                    cancel.cancel();
+                },
+            }
+        }
+        self.write_batch().await?;
+        Ok(collecting.await?)
+    }
+
+    async fn write_batch(&mut self) -> anyhow::Result<()> {
+        if self.intake.batch.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.worker.database.tenant(self.lease.tenant).await?;
+        stage(&mut tx, self.run, &self.intake.batch).await?;
+        tx.commit().await?;
+        self.intake.batch.clear();
+        Ok(())
+    }
+
+    /// Prolongs the lease and writes progress. Returns whether somebody asked to cancel the run.
+    async fn sign_of_life(&self) -> anyhow::Result<bool> {
+        let mut queue = self.worker.database.queue().await?;
+        let ours = job::prolong(&mut queue, self.lease, self.worker.now() + LEASE).await?;
+        queue.commit().await?;
+        anyhow::ensure!(ours, "another worker has taken this job over");
+        let mut tx = self.worker.database.tenant(self.lease.tenant).await?;
+        let cancel = run::progress(&mut tx, self.run, &self.intake.progress).await?;
+        tx.commit().await?;
+        Ok(cancel)
+    }
+
+    /// Everything that the run changes, in one transaction.
+    async fn settle(mut self, read: Result<(), CollectError>) -> anyhow::Result<()> {
+        let worker = self.worker;
+        let mut tx = worker.database.tenant(self.lease.tenant).await?;
+        reconcile::lock(&mut tx).await?;
+        job::fence(&mut tx, self.lease).await?;
+        let now = worker.now();
+        self.close_scopes(&mut tx, &read).await?;
+        let gone = self.intake.gone();
+        let merged = reconcile::merge(&mut tx, self.source, self.run, &gone, now).await?;
+        let turned = reconcile::sight(&mut tx, self.source, self.run, &self.intake.ended, now).await?;
+        reconcile::open_decisions(&mut tx).await?;
+        let sight = evaluate(worker, &mut tx, self.source, &merged, &turned, self.everything, now).await?;
+        let settled =
+            reconcile::settle(&mut tx, self.source, self.run, &worker.weighing, self.everything, sight, now).await?;
+        self.intake.progress.resources_retired = i32::try_from(merged.retired.len()).unwrap_or(i32::MAX);
+        run::progress(&mut tx, self.run, &self.intake.progress).await?;
+        if read.is_ok() {
+            run::evaluated(&mut tx, self.source, worker.catalogue.version()).await?;
+        }
+        let (how, error) = self.ending(&read);
+        run::end(&mut tx, self.run, how, error.as_deref(), now).await?;
+        job::finish(&mut tx, self.lease, now, None).await?;
+        let next = now + TimeDelta::seconds(i64::from(self.target.poll_seconds));
+        job::enqueue(&mut tx, &Task::Collect { source_id: self.source }, next, &worker.mint).await?;
+        tx.commit().await?;
+        tracing::info!(source = %self.source, run = %self.run, end = how.as_str(), ?settled, "run ended");
+        Ok(())
+    }
+
+    /// A cancelled run says nothing of what it did not come to; any other says that it was not read.
+    async fn close_scopes(
+        &mut self,
+        tx: &mut plumbline_store::TenantTx,
+        read: &Result<(), CollectError>,
+    ) -> anyhow::Result<()> {
+        let because = match read {
+            Err(CollectError::Cancelled) => return Ok(()),
+            Err(error) => error.to_string(),
+            Ok(()) => "The run ended before this was read.".to_owned(),
+        };
+        let known = reconcile::scopes_of(tx, self.source).await?;
+        self.intake.close(&known, &because);
+        if let Err(CollectError::Refused(detail)) = read {
+            for end in self.intake.ended.iter_mut().filter(|end| !end.outcome.is_complete()) {
+                end.outcome =
+                    Outcome::Denied { permission: "sts:AssumeRole".to_owned(), detail: detail.clone() };
+            }
+        }
+        Ok(())
+    }
+
+    fn ending(&self, read: &Result<(), CollectError>) -> (RunEnd, Option<String>) {
+        let progress = &self.intake.progress;
+        match read {
+            Err(CollectError::Cancelled) => (RunEnd::Cancelled, None),
+            Err(error) => (RunEnd::Failed, Some(error.to_string())),
+            Ok(()) if progress.scopes_complete == 0 => {
+                (RunEnd::Failed, Some("Nothing could be read; the scopes say why.".to_owned()))
+            }
+            Ok(()) if progress.scopes_denied + progress.scopes_failed > 0 => (RunEnd::Partial, None),
+            Ok(()) => (RunEnd::Complete, None),
+        }
+    }
+}
