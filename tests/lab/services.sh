@@ -51,7 +51,7 @@ wait_for() {
   die "$what did not start"
 }
 
-# Starts the stand-in AWS and seeds it. Sets AWS_ENDPOINT.
+# Starts the stand-in AWS and seeds it. Sets AWS_ENDPOINT, and AWS_ESTATE to the file in which the estate describes itself.
 start_aws() {
   local port=${PLUMBLINE_LAB_AWS_PORT:-5005} log=$SCRATCH/aws.log
   # A port that is taken is no obstacle: then any free one will do.
@@ -61,8 +61,9 @@ start_aws() {
   stop_later TERM "$!"
   wait_for "the stand-in AWS" "$!" "$log" grep --quiet endpoint "$log"
   AWS_ENDPOINT=$(sed -nE 's/.*"endpoint": "([^"]+)".*/\1/p' "$log")
+  AWS_ESTATE=$SCRATCH/estate.json
   say "Seeding its estate"
-  "$PLUMBLINE_LAB_PYTHON" tests/lab/aws/estate.py "$AWS_ENDPOINT" >"$SCRATCH/estate.json"
+  "$PLUMBLINE_LAB_PYTHON" tests/lab/aws/estate.py "$AWS_ENDPOINT" >"$AWS_ESTATE"
   say "The stand-in AWS is at $AWS_ENDPOINT"
 }
 

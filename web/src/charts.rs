@@ -3,7 +3,7 @@
 //! The drawing area is stretched by the browser, so that a chart is as wide as its place; words stand beside it in HTML,
 //! where they keep their size.
 
-use crate::words;
+use crate::text;
 use askama::Template;
 use chrono::{DateTime, Utc};
 use plumbline_store::posture::TrendPoint;
@@ -58,8 +58,8 @@ impl Trend {
             area: format!("{net} L{WIDTH} {HEIGHT} L0 {HEIGHT} Z"),
             gross: accepted.then(|| scale.path(points, |p| p.gross_score)),
             grid: scale.grid(),
-            first: words::day(first.at),
-            last: words::day(last.at),
+            first: text::day(first.at),
+            last: text::day(last.at),
             rows: points.iter().rev().step_by(points.len().div_ceil(12)).map(Row::of).collect(),
             net,
         })
@@ -69,11 +69,11 @@ impl Trend {
 impl Row {
     fn of(point: &TrendPoint) -> Self {
         Self {
-            at: words::instant(point.at),
+            at: text::when(point.at),
             score: whole(point.score),
             gross: whole(point.gross_score),
             coverage: percent(point.coverage),
-            open: words::grouped(point.open_findings),
+            open: text::number(point.open_findings),
         }
     }
 }
@@ -85,7 +85,7 @@ fn summary(first: &TrendPoint, last: &TrendPoint) -> String {
         _ if change > 0.0 => format!("rose by {:.1} points", change),
         _ => format!("fell by {:.1} points", -change),
     };
-    format!("The score {moved} from {} to {}: {} then, {} now.", words::day(first.at), words::day(last.at), whole(first.score), whole(last.score))
+    format!("The score {moved} from {} to {}: {} then, {} now.", text::day(first.at), text::day(last.at), whole(first.score), whole(last.score))
 }
 
 /// Where a number stands: the axis runs over the tens around what is drawn.

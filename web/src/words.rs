@@ -1,19 +1,10 @@
-//! Numbers, instants and words of the domain, as people read them.
+//! Words of the domain, as people read them.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use crate::text;
+use chrono::TimeDelta;
 use plumbline_core::kind::Kinds;
 use plumbline_core::layer::Layer;
 use plumbline_policy::Catalogue;
-
-/// How long ago something was, in its largest unit: "3 minutes ago".
-#[must_use]
-pub(crate) fn ago(now: DateTime<Utc>, then: DateTime<Utc>) -> String {
-    let past = now - then;
-    if past < TimeDelta::seconds(45) {
-        return "just now".to_owned();
-    }
-    format!("{} ago", span(past))
-}
 
 /// A length of time in its largest unit.
 #[must_use]
@@ -26,36 +17,7 @@ pub(crate) fn span(length: TimeDelta) -> String {
         172_800..5_184_000 => (seconds / 86_400, "day"),
         _ => (seconds / 2_592_000, "month"),
     };
-    counted(count, unit)
-}
-
-/// A number with its noun: "1 finding", "12 findings".
-#[must_use]
-pub(crate) fn counted(count: i64, noun: &str) -> String {
-    let plural = match (count, noun) {
-        (1, _) => noun.to_owned(),
-        (_, noun) if noun.ends_with("fix") => format!("{noun}es"),
-        (_, noun) if noun.ends_with('y') => format!("{}ies", &noun[..noun.len() - 1]),
-        (_, noun) => format!("{noun}s"),
-    };
-    format!("{} {plural}", grouped(count))
-}
-
-/// A whole number with its thousands set apart: "12,345".
-#[must_use]
-pub(crate) fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
-    if number < 0 {
-        out.push('−');
-    }
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    text::plural(count, unit)
 }
 
 /// A change of the score with its sign; small ones keep enough digits to be told from nothing.
@@ -69,18 +31,6 @@ pub(crate) fn points(delta: f64) -> String {
         _ if size < 0.1 => format!("{sign}{size:.2}"),
         _ => format!("{sign}{size:.1}"),
     }
-}
-
-/// An instant as tables and titles show it.
-#[must_use]
-pub(crate) fn instant(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// A day.
-#[must_use]
-pub(crate) fn day(at: DateTime<Utc>) -> String {
-    at.format("%-d %b %Y").to_string()
 }
 
 /// What a kind of resource is called; the word itself when the catalogue does not know it.
@@ -119,18 +69,22 @@ pub(crate) fn provider(word: &str) -> &str {
     }
 }
 
+/// A word that begins a line.
+#[must_use]
+pub(crate) fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The part of an address after its question mark.
+#[must_use]
+pub(crate) fn query(address: &str) -> &str {
+    address.split_once('?').map_or("", |(_, query)| query)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_read_well() {
-        assert_eq!(counted(1, "finding"), "1 finding");
-        assert_eq!(counted(2, "fix"), "2 fixes");
-        assert_eq!(counted(0, "policy"), "0 policies");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(grouped(-100), "−100");
-    }
 
     #[test]
     fn a_small_change_is_told_from_none() {

@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         secret: SecretString::from(secret.to_string()),
     };
     let (sink, mut events) = tokio::sync::mpsc::channel(256);
-    let collector = AwsCollector::new(Operator { private_endpoints: true });
+    let collector = AwsCollector::new(Operator { private_endpoints: true, ..Operator::default() });
     let run = tokio::spawn(async move { collector.collect(&connection, sink, CancellationToken::new()).await });
     let mut out = std::io::stdout().lock();
     while let Some(event) = events.recv().await {

@@ -29,7 +29,7 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// The identity that the source's settings give us, before any member account.
-    pub(crate) async fn open(settings: &Settings, secret: &Secret, operator: Operator) -> Result<Self, CollectError> {
+    pub(crate) async fn open(settings: &Settings, secret: &Secret, operator: &Operator) -> Result<Self, CollectError> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(settings, operator))
             .region(Region::new(settings.home_region.clone()))
@@ -98,7 +98,7 @@ fn key(secret: &Secret) -> Option<Credentials> {
 }
 
 /// Only a tenant's own endpoint needs the guard; AWS's names are AWS's.
-fn http_client(settings: &Settings, operator: Operator) -> SharedHttpClient {
+fn http_client(settings: &Settings, operator: &Operator) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
     if settings.endpoint.is_some() && !operator.private_endpoints {

@@ -12,6 +12,7 @@ mod budget;
 mod client;
 mod environment;
 mod guard;
+mod probe;
 mod reader;
 mod run;
 mod services;

@@ -108,60 +108,68 @@ impl Scope {
     }
 
     /// Makes one call within the budget. `permission` is what it takes, such as `ec2:DescribeVolumes`.
-    pub(crate) async fn call<T, E>(
+    ///
+    /// The call is put on the heap at once: an SDK's future is tens of kilobytes, and several of them side by side would
+    /// overflow a worker's stack.
+    pub(crate) fn call<T, E>(
         &self,
         permission: &str,
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<T, ReadError>
+    ) -> impl Future<Output = Result<T, ReadError>>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        self.attempt(call).await.map_err(|error| self.failed(permission, &error))
+        let call = Box::pin(call);
+        async move { self.attempt(call).await.map_err(|error| self.failed(permission, &error)) }
     }
 
     /// Makes a call that reads one attribute. `absent` lists the error codes by which the provider says that the thing
     /// has none. A refusal makes the attribute unread and leaves the scope whole.
-    pub(crate) async fn detail<T, E>(
+    pub(crate) fn detail<T, E>(
         &self,
         attribute: &str,
         permission: &str,
         absent: &[&str],
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Detail<T>
+    ) -> impl Future<Output = Detail<T>>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        match self.attempt(call).await {
-            Ok(value) => Detail::Read(value),
-            Err(error) if error.code().is_some_and(|code| absent.contains(&code)) => Detail::Absent,
-            Err(error) => {
-                let _ = attribute;
-                Detail::Unread(match self.failed(permission, &error) {
+        let call = Box::pin(call);
+        let _ = attribute;
+        async move {
+            match self.attempt(call).await {
+                Ok(value) => Detail::Read(value),
+                Err(error) if error.code().is_some_and(|code| absent.contains(&code)) => Detail::Absent,
+                Err(error) => Detail::Unread(match self.failed(permission, &error) {
                     ReadError::Denied { permission, detail } => Unread { permission, denied: true, detail },
                     ReadError::Failed(detail) => Unread { permission: permission.to_owned(), denied: false, detail },
                     ReadError::Closed => {
                         Unread { permission: permission.to_owned(), denied: false, detail: "cancelled".to_owned() }
                     }
-                })
+                }),
             }
         }
     }
 
     /// Makes a call that a service answers with an error while it is not turned on. `off` knows that error by its code
     /// and message; only exactly that one is none, and any other ends the scope.
-    pub(crate) async fn unless_off<T, E>(
+    pub(crate) fn unless_off<T, E>(
         &self,
         permission: &str,
         off: fn(&str, &str) -> bool,
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<Option<T>, ReadError>
+    ) -> impl Future<Output = Result<Option<T>, ReadError>>
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        match self.attempt(call).await {
-            Ok(value) => Ok(Some(value)),
-            Err(error) if off(error.code().unwrap_or_default(), error.message().unwrap_or_default()) => Ok(None),
-            Err(error) => Err(self.failed(permission, &error)),
+        let call = Box::pin(call);
+        async move {
+            match self.attempt(call).await {
+                Ok(value) => Ok(Some(value)),
+                Err(error) if off(error.code().unwrap_or_default(), error.message().unwrap_or_default()) => Ok(None),
+                Err(error) => Err(self.failed(permission, &error)),
+            }
         }
     }
 

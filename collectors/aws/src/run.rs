@@ -25,7 +25,7 @@ const SCOPES: usize = 64;
 const SCOPE_TIME: std::time::Duration = std::time::Duration::from_secs(15 * 60);
 
 /// The collector of AWS accounts and organizations.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct AwsCollector {
     operator: Operator,
 }
@@ -37,9 +37,9 @@ impl AwsCollector {
     }
 
     async fn open(&self, connection: &Connection) -> Result<(Settings, Clients), CollectError> {
-        let settings = Settings::of(connection, self.operator)?;
+        let settings = Settings::of(connection, &self.operator)?;
         let secret = Secret::of(connection)?;
-        let clients = Clients::open(&settings, &secret, self.operator).await?;
+        let clients = Clients::open(&settings, &secret, &self.operator).await?;
         Ok((settings, clients))
     }
 }
@@ -51,17 +51,17 @@ impl Collector for AwsCollector {
     }
 
     fn check(&self, connection: &Connection) -> Result<(), CollectError> {
-        Settings::of(connection, self.operator)?;
+        Settings::of(connection, &self.operator)?;
         Secret::of(connection).map(|_| ())
     }
 
     fn access(&self, settings: &Value) -> Vec<AccessRecipe> {
-        crate::access::recipes(settings)
+        crate::access::recipes(settings, &self.operator)
     }
 
     async fn probe(&self, connection: &Connection) -> Result<Vec<ProbeLine>, CollectError> {
         let (settings, clients) = self.open(connection).await?;
-        crate::access::probe(&settings, &clients).await
+        crate::probe::probe(&settings, &clients).await
     }
 
     async fn collect(&self, connection: &Connection, sink: Sink, cancel: CancellationToken) -> Result<(), CollectError> {
@@ -188,7 +188,7 @@ impl Run {
     }
 }
 
-fn key(account: &str, region: &str, reader: &str) -> ScopeKey {
+pub(crate) fn key(account: &str, region: &str, reader: &str) -> ScopeKey {
     ScopeKey { account: account.to_owned(), region: region.to_owned(), reader: reader.to_owned() }
 }
 

@@ -60,10 +60,12 @@ pub(crate) struct Secret {
 }
 
 /// What the operator allows to all tenants.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Operator {
     /// Endpoints on loopback, link-local and private addresses, for stand-ins.
     pub private_endpoints: bool,
+    /// The ARN of the identity that the server itself has in AWS, for the trust policies that it prints.
+    pub identity: Option<String>,
 }
 
 impl Settings {
@@ -71,14 +73,14 @@ impl Settings {
     ///
     /// # Errors
     /// With a sentence for the person who typed them.
-    pub(crate) fn of(connection: &Connection, operator: Operator) -> Result<Self, CollectError> {
+    pub(crate) fn of(connection: &Connection, operator: &Operator) -> Result<Self, CollectError> {
         let settings: Self = serde_json::from_value(connection.settings.clone())
             .map_err(|e| CollectError::Settings(format!("The settings are not those of an AWS source: {e}.")))?;
         settings.check(operator).map_err(CollectError::Settings)?;
         Ok(settings)
     }
 
-    fn check(&self, operator: Operator) -> Result<(), String> {
+    fn check(&self, operator: &Operator) -> Result<(), String> {
         if let Some(endpoint) = &self.endpoint {
             crate::guard::endpoint(endpoint, operator.private_endpoints)?;
         }

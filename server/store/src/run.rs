@@ -182,23 +182,3 @@ pub async fn evaluated(tx: &mut TenantTx, source: SourceId, version: &str) -> Re
     .await?;
     Ok(())
 }
-
-/// Writes what a connection test said.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn probed(
-    tx: &mut TenantTx,
-    source: SourceId,
-    said: &serde_json::Value,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    sqlx::query("update sources set probe = $3, probed_at = $4 where tenant_id = $1 and source_id = $2")
-        .bind(tx.tenant().0)
-        .bind(source.0)
-        .bind(Json(said))
-        .bind(now)
-        .execute(tx.conn())
-        .await?;
-    Ok(())
-}

@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rand::RngCore;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use sha2::{Digest, Sha256};
 
 const NONCE: usize = 12;
 
@@ -63,6 +64,18 @@ impl Keyring {
     #[must_use]
     pub fn current(&self) -> &str {
         &self.0[0].0
+    }
+
+    /// A key for another purpose, derived from the current one: 32 bytes, different for each purpose.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> SecretSlice<u8> {
+        let (_, key) = &self.0[0];
+        let mut hash = Sha256::new();
+        hash.update(b"plumbline derived key\0");
+        hash.update(purpose.as_bytes());
+        hash.update([0]);
+        hash.update(key.expose_secret());
+        hash.finalize().to_vec().into()
     }
 
     /// Seals a secret for its owner.

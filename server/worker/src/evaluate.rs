@@ -262,14 +262,13 @@ impl Round {
             decided
         };
         let (left, right) = judged.split_at(judged.len() / 2);
-        tokio::task::block_in_place(|| {
-            std::thread::scope(|threads| {
-                let other = threads.spawn(|| work(left));
-                decided.extend(work(right));
-                decided.extend(other.join().unwrap_or_default());
-            });
-        });
-        anyhow::ensure!(decided.len() >= judged.len().min(1), "an evaluator broke off");
+        std::thread::scope(|threads| {
+            let other = threads.spawn(|| work(left));
+            decided.extend(work(right));
+            let joined = other.join().map_err(|_| anyhow::anyhow!("an evaluator panicked"))?;
+            decided.extend(joined);
+            anyhow::Ok(())
+        })?;
         reconcile::decide(tx, &decided).await?;
         Ok(())
     }

@@ -16,7 +16,7 @@ use plumbline_core::score::Weighing;
 use plumbline_policy::Catalogue;
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::seal::Keyring;
-use plumbline_store::{Database, StoreError};
+use plumbline_store::{Database, StoreError, reconcile};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -100,6 +100,9 @@ impl Worker {
             tracing::warn!(job = %lease.job, error = %format!("{error:#}"), "job not done");
             self.give_back(&lease, &format!("{error:#}")).await;
         }
+        let mut queue = self.database.queue().await?;
+        job::forget(&mut queue, self.now() - KEEP_JOBS).await?;
+        queue.commit().await?;
         Ok(true)
     }
 
@@ -111,17 +114,16 @@ impl Worker {
         }
     }
 
+    /// Ends exceptions whose time is over, and comes back when the next one's is.
     async fn end_exceptions(&self, lease: &Lease) -> anyhow::Result<()> {
         let mut tx = self.database.tenant(lease.tenant).await?;
         job::fence(&mut tx, lease).await?;
-        plumbline_store::reconcile::end_expired(&mut tx, &self.weighing, self.now()).await?;
+        reconcile::end_expired(&mut tx, &self.weighing, self.now()).await?;
         job::finish(&mut tx, lease, self.now(), None).await?;
-        job::enqueue(&mut tx, &Task::EndExceptions, self.now() + TimeDelta::minutes(1), &self.mint).await?;
-        tx.commit().await?;
-        let mut queue = self.database.queue().await?;
-        job::forget(&mut queue, self.now() - KEEP_JOBS).await?;
-        queue.commit().await?;
-        Ok(())
+        if let Some(next) = reconcile::next_expiry(&mut tx).await? {
+            job::enqueue(&mut tx, &Task::EndExceptions, next, &self.mint).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// A job that failed is ended as failed; a poll is put back for its next time, so that no source stays stuck.

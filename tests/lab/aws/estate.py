@@ -8,11 +8,15 @@ What moto cannot hold is left out, with a comment where it would stand (Access A
 
 import argparse
 import json
+import sys
 import time
 from urllib.request import urlopen
 
-from seed import compute, containers, identity, network, scale, storage, watch
-from seed.account import HOME, REGIONS, Account
+# The clone stays clean: no compiled copies beside the sources.
+sys.dont_write_bytecode = True
+
+from seed import compute, containers, identity, network, scale, storage, watch  # noqa: E402
+from seed.account import HOME, REGIONS, Account  # noqa: E402
 
 MANAGEMENT = "111111111111"
 EXTERNAL_ID = "harbor-lane-7f3a"

@@ -61,6 +61,22 @@ const PATHS: &[&[&str]] = &[
     &["ec2-instance-connect:SendSSHPublicKey"],
 ];
 
+/// Actions that should be granted on named resources only.
+const SENSITIVE: &[&str] = &[
+    "iam:PassRole",
+    "kms:Decrypt",
+    "kms:ReEncryptFrom",
+    "s3:GetObject",
+    "secretsmanager:GetSecretValue",
+    "ssm:GetParameter",
+    "sts:AssumeRole",
+];
+
+/// The sensitive actions that a policy grants without condition on all resources of a type.
+pub(super) fn broad_actions(policy: &Policy, account: &str) -> Vec<&'static str> {
+    SENSITIVE.iter().copied().filter(|action| is_granted(policy, action, account)).collect()
+}
+
 /// The paths that a policy opens by itself, each named by its actions: `iam:PassRole + ec2:RunInstances`. Only what is
 /// granted without condition, and on more than named resources, counts.
 pub(super) fn paths(policy: &Policy, account: &str) -> Vec<String> {

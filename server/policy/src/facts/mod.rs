@@ -29,6 +29,7 @@ pub fn of(kind: &str, account: &str, attributes: &Map<String, Value>) -> Map<Str
             let document = at("PolicyVersion").get("Document").unwrap_or(&Value::Null);
             vec![("identity", policy::identity(account, document))]
         }
+        "aws.ecr.repository" | "aws.ecr.registry" => vec![("policy", policy::resource(account, at("policyText"), &[]))],
         "aws.ecs.task_definition" => vec![
             ("containers", container::containers(at("containerDefinitions"))),
             ("host_paths", container::host_paths(at("volumes"), at("containerDefinitions"))),
@@ -49,6 +50,7 @@ pub fn of(kind: &str, account: &str, attributes: &Map<String, Value>) -> Map<Str
         | "aws.dynamodb.table" | "aws.efs.file_system" => {
             vec![("policy", policy::resource(account, at("Policy"), &[]))]
         }
+        "aws.organizations.organization" => vec![("policy", policy::resource(account, at("ResourcePolicy"), &[]))],
         "aws.secretsmanager.secret" => vec![("policy", policy::resource(account, at("ResourcePolicy"), &[]))],
         "aws.ec2.vpc_endpoint" => vec![("policy", policy::resource(account, at("PolicyDocument"), &[]))],
         "aws.ec2.security_group" => vec![

@@ -8,9 +8,11 @@
 //! `present`, `valid` (an absent policy is valid), `public` [{sid, actions, resources, conditions}], `external`
 //! [{account, sid, actions, conditioned}], `organizations` [ids], `services` [{service, sid, conditioned}], `federated`
 //! [{provider, sid, conditions}], `canonical_users` [ids], `deleted_principals` [ids], `denies_insecure_transport`,
-//! `admin` [sids], `full_services` [names], `escalations` [names], and `statements`, normalised: each
+//! `admin` [sids], `full_services` [names], `broad_actions` [sensitive actions granted on everything], `escalations`
+//! [names], and `statements`, normalised: each
 //! {policy, sid, effect, principals, not_principals, actions, not_actions, resources, not_resources, conditions}, where a
-//! condition is {operator, key, values, restricts}. Only identity policies have `full_services` and `escalations`.
+//! condition is {operator, key, values, restricts}. Only identity policies have `full_services`, `broad_actions`
+//! and `escalations`.
 
 mod access;
 mod condition;
@@ -90,6 +92,7 @@ fn granted(account: &str, policy: &Policy) -> Value {
     }
     facts["admin"] = admin.into();
     facts["full_services"] = if nothing_left { json!([]) } else { full_services(policy) };
+    facts["broad_actions"] = escalation::broad_actions(policy, account).into();
     facts["escalations"] = escalation::paths(policy, account).into();
     facts
 }

@@ -157,3 +157,21 @@ pub async fn set_password(tx: &mut IdentityTx, person: PersonId, hash: &str) -> 
             .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::NotFound) }
 }
+
+/// Finds somebody whom this tenant's provider once vouched for, a member still or no longer.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn known_only_in(
+    tx: &mut IdentityTx,
+    tenant: TenantId,
+    email: &str,
+) -> Result<Option<PersonId>, StoreError> {
+    let row: Option<(Uuid,)> =
+        sqlx::query_as("select person_id from people where only_in = $1 and lower(email) = lower($2)")
+            .bind(tenant.0)
+            .bind(email)
+            .fetch_optional(tx.conn())
+            .await?;
+    Ok(row.map(|(person,)| PersonId(person)))
+}

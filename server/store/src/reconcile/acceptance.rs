@@ -65,3 +65,15 @@ pub async fn end_expired(tx: &mut TenantTx, weighing: &Weighing, now: DateTime<U
     let findings: Vec<FindingId> = ended.into_iter().map(|(id,)| FindingId(id)).collect();
     apply_acceptance(tx, &findings, false, None, weighing, now).await
 }
+
+/// When the next exception's time is over.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn next_expiry(tx: &mut TenantTx) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let next = sqlx::query_scalar("select min(expires_at) from exceptions where tenant_id = $1 and ended_at is null")
+        .bind(tx.tenant().0)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(next)
+}

@@ -12,7 +12,7 @@ mod settle;
 mod sight;
 mod stage;
 
-pub use acceptance::{apply_acceptance, end_expired};
+pub use acceptance::{apply_acceptance, end_expired, next_expiry};
 pub use decide::{Decided, Failure, decide, open_decisions};
 pub use merge::{Merged, merge};
 pub use settle::{Cause, Settled, settle};

@@ -131,6 +131,26 @@ pub async fn list(tx: &mut TenantTx, filter: &Filter, page: &PageRequest) -> Res
     Ok(Page::cut(entries, page.size, |entry: &Audited| entry.id.to_string()))
 }
 
+/// The actions that the log knows, each once: hops along the index from one to the next instead of reading all entries.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn actions(tx: &mut TenantTx) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "with recursive known(action) as (
+             (select action from audit_log where tenant_id = $1 order by action limit 1)
+             union all
+             select (select a.action from audit_log a where a.tenant_id = $1 and a.action > known.action order by a.action limit 1)
+             from known where known.action is not null
+         )
+         select action from known where action is not null",
+    )
+    .bind(tx.tenant().0)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|(action,)| action).collect())
+}
+
 /// The least id that an entry of this millisecond can have: ids are ordered by time, so the key serves time as well.
 fn first_id_of(at: DateTime<Utc>) -> Uuid {
     Uuid::from_u128(u128::from(u64::try_from(at.timestamp_millis()).unwrap_or(0)) << 80)

@@ -7,24 +7,20 @@ use super::{Column, Expr, Op, Operand, Pattern, Role, Selector, Step, Term, Test
 use serde_json::{Value, json};
 
 impl Pattern {
-    /// Whether the pattern lets a JSON event through.
+    /// Whether the pattern lets an event through: an object, or a line of plain text.
     pub(crate) fn matches(&self, event: &Value) -> bool {
         match self {
             Self::Everything => true,
             Self::Json(expr) => expr.holds(event),
-            Self::Terms(terms) => terms_match(terms, &event.to_string()),
-            // How JSON falls into columns is anybody's guess, save that dots alone take all of it.
-            Self::Columns(columns) => columns.iter().all(|column| matches!(column, Column::Rest)),
-        }
-    }
-
-    /// Whether the pattern lets a line of plain text through.
-    pub(crate) fn matches_line(&self, line: &str) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Json(expr) => serde_json::from_str(line).is_ok_and(|event: Value| expr.holds(&event)),
-            Self::Terms(terms) => terms_match(terms, line),
-            Self::Columns(columns) => columns_match(columns, &split(line)),
+            Self::Terms(terms) => match event.as_str() {
+                Some(line) => terms_match(terms, line),
+                None => terms_match(terms, &event.to_string()),
+            },
+            Self::Columns(columns) => match event.as_str() {
+                Some(line) => columns_match(columns, &split(line)),
+                // How JSON falls into columns is anybody's guess, save that dots alone take all of it.
+                None => columns.iter().all(|column| matches!(column, Column::Rest)),
+            },
         }
     }
 }

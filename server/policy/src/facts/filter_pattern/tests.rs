@@ -127,10 +127,10 @@ fn lines_match_by_terms_and_columns() {
         "[ip, id, user, timestamp, request, status = 4*, bytes > 1000]", "[..., status = 404, bytes]", "[ip = 127.*, ...]",
         "[..., request = \"*index*\", status = 404 || status = 403, bytes]", "GET 404", "?POST ?GET", "\"index.html\" -POST", "[...]",
     ] {
-        assert!(parse(pattern).expect("a pattern").matches_line(line), "{pattern}");
+        assert!(parse(pattern).expect("a pattern").matches(&json!(line)), "{pattern}");
     }
     for pattern in ["[ip, user]", "[..., status = 5*, bytes]", "GET 405", "GET -404", "?POST ?PUT", "inde"] {
-        assert!(!parse(pattern).expect("a pattern").matches_line(line), "{pattern}");
+        assert!(!parse(pattern).expect("a pattern").matches(&json!(line)), "{pattern}");
     }
 }
 
@@ -169,7 +169,7 @@ proptest! {
         for pattern in [inside.clone(), format!("{{{inside}}}"), format!("[{inside}]")] {
             if let Ok(read) = parse(&pattern) {
                 let _ = read.matches(&json!({ "a": [{ "b": 1 }] }));
-                let _ = read.matches_line("a b \"c d\" [e");
+                let _ = read.matches(&json!("a b \"c d\" [e"));
                 let _ = facts(&json!(pattern), &Value::Null);
             }
         }

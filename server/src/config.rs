@@ -1,0 +1,122 @@
+//! What the environment says. Every variable may be given as `NAME`, or as `NAME_FILE`: the path of a file that holds it.
+
+use anyhow::{Context, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use plumbline_store::seal::Keyring;
+use rand::RngCore;
+use secrecy::SecretString;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use url::Url;
+
+/// Reads a variable, or the file that its `_FILE` twin names.
+///
+/// # Errors
+/// When both are set, or the file cannot be read.
+pub fn variable(name: &str) -> anyhow::Result<Option<String>> {
+    let direct = std::env::var(name).ok().filter(|value| !value.is_empty());
+    let file = std::env::var(format!("{name}_FILE")).ok().filter(|value| !value.is_empty());
+    match (direct, file) {
+        (Some(_), Some(_)) => bail!("{name} and {name}_FILE are both set: set one"),
+        (Some(value), None) => Ok(Some(value)),
+        (None, None) => Ok(None),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(&path).with_context(|| format!("{name}_FILE names {path}"))?;
+            Ok(Some(text.trim_end().to_owned()))
+        }
+    }
+}
+
+/// The same, for what there must be.
+///
+/// # Errors
+/// When it is not set; names it.
+pub fn required(name: &str) -> anyhow::Result<String> {
+    variable(name)?.with_context(|| format!("{name} is not set (nor {name}_FILE)"))
+}
+
+/// Where the databases are: the application's, and the owner's that migrates.
+#[derive(Debug, Clone)]
+pub struct DatabaseUrls {
+    pub app: String,
+    pub owner: String,
+}
+
+impl DatabaseUrls {
+    /// From `DATABASE_URL` and `DATABASE_OWNER_URL`; none when the first is not set.
+    ///
+    /// # Errors
+    /// When a file named cannot be read.
+    pub fn from_environment() -> anyhow::Result<Option<Self>> {
+        let Some(app) = variable("DATABASE_URL")? else { return Ok(None) };
+        let owner = variable("DATABASE_OWNER_URL")?.unwrap_or_else(|| app.clone());
+        Ok(Some(Self { app, owner }))
+    }
+}
+
+/// The keys that seal secrets: from `PLUMBLINE_MASTER_KEY`.
+///
+/// # Errors
+/// When it is not set or not a key.
+pub fn keyring() -> anyhow::Result<Keyring> {
+    Ok(Keyring::parse(&SecretString::from(required("PLUMBLINE_MASTER_KEY")?))?)
+}
+
+/// The keys from the environment, or else from a file in the data folder, which is made when it is not there.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn keyring_in(data: &Path, rng: &mut dyn RngCore) -> anyhow::Result<Keyring> {
+    if variable("PLUMBLINE_MASTER_KEY")?.is_some() {
+        return keyring();
+    }
+    let path = data.join("master.key");
+    if !path.exists() {
+        let mut key = [0u8; 32];
+        rng.fill_bytes(&mut key);
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        writeln!(file, "local:{}", STANDARD.encode(key))?;
+        file.sync_all()?;
+    }
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(Keyring::parse(&SecretString::from(text))?)
+}
+
+/// The address that people type, from `PLUMBLINE_PUBLIC_URL`; else the one that is listened on.
+///
+/// # Errors
+/// When it is no http or https URL without a path.
+pub fn public_url(listen: &str) -> anyhow::Result<Url> {
+    let text = variable("PLUMBLINE_PUBLIC_URL")?.unwrap_or_else(|| format!("http://{listen}"));
+    let url = Url::parse(&text).with_context(|| format!("PLUMBLINE_PUBLIC_URL is {text}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || url.path() != "/" {
+        bail!("PLUMBLINE_PUBLIC_URL is {text}: it must be like https://plumbline.example.com");
+    }
+    Ok(url)
+}
+
+/// Whether a tenant may point a source at loopback, link-local or private addresses: `PLUMBLINE_ALLOW_PRIVATE_ENDPOINTS=yes`.
+///
+/// # Errors
+/// When it is set to anything but yes or no.
+pub fn private_endpoints() -> anyhow::Result<bool> {
+    yes_or_no("PLUMBLINE_ALLOW_PRIVATE_ENDPOINTS")
+}
+
+/// Whether a proxy of ours stands in front and says who calls: `PLUMBLINE_BEHIND_PROXY=yes`.
+///
+/// # Errors
+/// When it is set to anything but yes or no.
+pub fn behind_proxy() -> anyhow::Result<bool> {
+    yes_or_no("PLUMBLINE_BEHIND_PROXY")
+}
+
+fn yes_or_no(name: &str) -> anyhow::Result<bool> {
+    match variable(name)?.as_deref() {
+        None | Some("no") => Ok(false),
+        Some("yes") => Ok(true),
+        Some(other) => bail!("{name} is {other}: say yes or no"),
+    }
+}

@@ -1,0 +1,154 @@
+//! The demonstration: a tenant with a member of each role, connected to the stand-in cloud through the ordinary collector.
+
+use crate::serve::Product;
+use anyhow::Context;
+use plumbline_core::collect::Connection;
+use plumbline_core::id::{PersonId, SourceId, TenantId};
+use plumbline_core::role::Role;
+use plumbline_store::identity::person::{self, NewPerson};
+use plumbline_store::job::{self, Task};
+use plumbline_store::source::{self, NewSource, SourceChange};
+use plumbline_store::tenant::{self, Tenant, member};
+use plumbline_store::{IdentityTx, StoreError, TenantTx};
+use plumbline_web::passwords;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::Path;
+use url::Url;
+
+const TENANT: (&str, &str) = ("Harbor Lane", "harbor-lane");
+/// A second tenant with nothing in it: for switching, and for seeing what a beginning looks like.
+const SECOND: (&str, &str) = ("Quiet Cove", "quiet-cove");
+const SOURCE: &str = "Harbor Lane organization";
+const POLL_SECONDS: i32 = 60;
+
+/// How the seeded estate describes itself.
+#[derive(Deserialize)]
+struct Estate {
+    endpoint: String,
+    access_key_id: String,
+    secret_access_key: SecretString,
+    external_id: String,
+    role_name: String,
+    regions: Vec<String>,
+}
+
+/// Sees to the demonstration's tenants, members and source; safe to call again. Returns what to tell the person at the
+/// terminal: the address, and a sign-in for each role.
+///
+/// # Errors
+/// When the description of the estate cannot be read, or the database does not answer.
+pub async fn connect(product: &Product, estate: &Path, url: &Url) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(estate).with_context(|| format!("reading {}", estate.display()))?;
+    let estate: Estate = serde_json::from_str(&text).context("the estate's description")?;
+    let password = password(product);
+    let tenant = people(product, &password).await?;
+    let mut tx = product.database.tenant(tenant).await?;
+    sources(&mut tx, product, &estate).await?;
+    tx.commit().await?;
+    Ok(greeting(url, &password))
+}
+
+/// The same for each start over the same data: derived from the master key, and so different on every machine.
+fn password(product: &Product) -> SecretString {
+    let bytes = product.keyring.derive("demonstration password");
+    let word: String = bytes.expose_secret()[..8].iter().fold(String::new(), |mut word, byte| {
+        let _ = write!(word, "{byte:02x}");
+        word
+    });
+    SecretString::from(format!("demo-{word}"))
+}
+
+async fn people(product: &Product, password: &SecretString) -> anyhow::Result<TenantId> {
+    let mut tx = product.database.identity().await?;
+    let first = ensure_tenant(&mut tx, product, TENANT).await?;
+    let second = ensure_tenant(&mut tx, product, SECOND).await?;
+    for role in Role::ALL {
+        let person = ensure_person(&mut tx, product, role, password).await?;
+        member::join(&mut tx, first.id, person, role, product.mint.now()).await?;
+        if role == Role::Owner {
+            member::join(&mut tx, second.id, person, role, product.mint.now()).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(first.id)
+}
+
+async fn ensure_tenant(
+    tx: &mut IdentityTx,
+    product: &Product,
+    (name, slug): (&str, &str),
+) -> anyhow::Result<Tenant> {
+    match tenant::by_slug(tx, slug).await {
+        Ok(tenant) => Ok(tenant),
+        Err(StoreError::NotFound) => Ok(tenant::create(tx, name, &product.mint).await?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn ensure_person(
+    tx: &mut IdentityTx,
+    product: &Product,
+    role: Role,
+    password: &SecretString,
+) -> anyhow::Result<PersonId> {
+    let email = email(role);
+    if let Some(known) = person::credentials(tx, &email).await? {
+        return Ok(known.person);
+    }
+    let hash = passwords::hash(password, &product.mint).map_err(|error| anyhow::anyhow!(error))?;
+    let name = format!("Demo {}", role.as_str());
+    let new = NewPerson { name: &name, email: &email, password_hash: Some(&hash), only_in: None };
+    Ok(person::create(tx, &new, &product.mint).await?)
+}
+
+fn email(role: Role) -> String {
+    format!("{}@harborlane.example", role.as_str())
+}
+
+async fn sources(tx: &mut TenantTx, product: &Product, estate: &Estate) -> anyhow::Result<()> {
+    let settings = json!({
+        "access": { "by": "organization", "member_role": estate.role_name, "external_id": estate.external_id },
+        "endpoint": estate.endpoint,
+        "home_region": "us-east-1",
+        "regions": estate.regions,
+    });
+    let secret = json!({
+        "access_key_id": estate.access_key_id,
+        "secret_access_key": estate.secret_access_key.expose_secret(),
+    });
+    let secret = SecretString::from(secret.to_string());
+    let known = source::list(tx).await?.into_iter().find(|source| source.name == SOURCE);
+    let id = if let Some(known) = known {
+        let change = SourceChange { name: SOURCE, poll_seconds: POLL_SECONDS, settings: &settings };
+        source::change(tx, SourceId(known.source_id), &change).await?;
+        source::replace_secret(tx, SourceId(known.source_id), &secret, &product.keyring, &product.mint).await?;
+        SourceId(known.source_id)
+    } else {
+        let connection = Connection { settings, secret };
+        let new = NewSource { provider: "aws", name: SOURCE, poll_seconds: POLL_SECONDS, connection: &connection };
+        source::create(tx, &new, &product.keyring, &product.mint).await?
+    };
+    job::enqueue(tx, &Task::Collect { source_id: id }, product.mint.now(), &product.mint).await?;
+    Ok(())
+}
+
+fn greeting(url: &Url, password: &SecretString) -> String {
+    let mut text = format!("\nPlumbline is at {url}\n\nSign in as one of:\n");
+    for role in Role::ALL {
+        let _ = writeln!(text, "  {:<30} {:<22} {}", email(role), password.expose_secret(), describe(role));
+    }
+    text.push_str("\nThe first poll of the stand-in cloud has begun; the pages fill within a minute. Ctrl-C stops everything.\n");
+    text
+}
+
+fn describe(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "everything, and the second tenant",
+        Role::Ciso => "posture, exceptions, attestations",
+        Role::Analyst => "the queue and its triage",
+        Role::Auditor => "compliance, evidence, the audit log",
+    }
+}

@@ -1,0 +1,307 @@
+//! The design's promises about a run, each with a test that fails without it. A scripted collector says what was seen; all
+//! else is the product.
+
+mod estate;
+
+use plumbline_core::id::FindingId;
+use plumbline_core::resource::Resource;
+use plumbline_core::scope::Outcome;
+use plumbline_store::{job, ledger, reconcile};
+use estate::{Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
+use sqlx::{AssertSqlSafe, PgPool};
+use tokio_util::sync::CancellationToken;
+
+fn denied() -> Outcome {
+    Outcome::Denied { permission: "s3:ListAllMyBuckets".to_owned(), detail: "AccessDenied".to_owned() }
+}
+
+/// Both scopes planned, the settings read, the buckets seen so far, and then an end.
+fn cut_short(listed: &[Resource], end: Step) -> Vec<Step> {
+    let mut steps = vec![
+        Step::Plan(buckets()),
+        Step::Plan(account_settings()),
+        Step::See(Box::new(settings())),
+        Step::End(account_settings(), Outcome::Complete),
+    ];
+    steps.extend(listed.iter().map(|resource| Step::See(Box::new(resource.clone()))));
+    steps.push(end);
+    steps
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_failing_check_opens_a_finding_and_a_passing_one_resolves_it(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+
+    estate.run(all_read(&[bucket("open", false), bucket("shut", true)])).await;
+    assert_eq!(estate.open().await, ["open"]);
+    assert!(estate.posture().await.0 < 100.0);
+
+    estate.run(all_read(&[bucket("open", true), bucket("shut", true)])).await;
+    assert!(estate.open().await.is_empty());
+    assert_eq!(estate.posture().await.0.to_bits(), 100.0f64.to_bits());
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn what_could_not_be_read_is_unknown_and_names_the_permission(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+
+    estate.run(all_read(&[bucket_unreadable("dark"), bucket("shut", true)])).await;
+
+    assert_eq!(estate.verdict("dark").await, "unknown");
+    let missing: serde_json::Value = sqlx::query_scalar("select missing from verdicts where verdict = 'unknown'")
+        .fetch_one(&estate.pool)
+        .await
+        .expect("one");
+    assert_eq!(missing[0]["permission"], "s3:GetBucketPublicAccessBlock");
+    let (_, _, coverage) = estate.posture().await;
+    assert!((coverage - 0.5).abs() < 1e-9, "one of two is known: {coverage}");
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_lost_sight_closes_nothing_and_turns_passes_into_unknown(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("open", false), bucket("shut", true)])).await;
+
+    for end in [
+        Step::End(buckets(), denied()),
+        Step::End(buckets(), Outcome::Failed { detail: "throttled".to_owned() }),
+        Step::Break("connection reset".to_owned()),
+    ] {
+        estate.run(cut_short(&[], end)).await;
+        assert_eq!(estate.open().await, ["open"]);
+        assert_eq!(estate.verdict("shut").await, "unknown");
+        assert_eq!(estate.verdict("open").await, "unknown");
+    }
+
+    estate.run(all_read(&[bucket("open", false), bucket("shut", true)])).await;
+    assert_eq!(estate.verdict("shut").await, "pass");
+    assert_eq!(estate.open().await, ["open"]);
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_shrunken_listing_that_was_not_read_to_the_end_retires_nothing(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false), bucket("b", false)])).await;
+
+    let failed = Outcome::Failed { detail: "truncated".to_owned() };
+    estate.run(cut_short(&[bucket("a", false)], Step::End(buckets(), failed))).await;
+    assert_eq!(estate.open().await, ["a", "b"]);
+
+    estate.run(all_read(&[bucket("a", false)])).await;
+    assert_eq!(estate.open().await, ["a"]);
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn the_same_input_twice_changes_nothing_in_any_order(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false), bucket("b", true), bucket_unreadable("c")])).await;
+    let before = fingerprint(&estate).await;
+
+    estate.run(all_read(&[bucket_unreadable("c"), bucket("b", true), bucket("a", false), bucket("a", false)])).await;
+    estate.run(all_read(&[bucket("b", true), bucket("a", false), bucket_unreadable("c")])).await;
+
+    assert_eq!(fingerprint(&estate).await, before);
+}
+
+/// Everything that a run might write beside itself.
+async fn fingerprint(estate: &Estate) -> Vec<String> {
+    let mut lines = Vec::new();
+    for table in [
+        "resources", "edges", "verdicts", "findings", "finding_events", "finding_counts", "check_states", "fixes",
+        "fix_checks", "postures", "score_ledger", "resource_counts",
+    ] {
+        let query = format!("select coalesce(md5(string_agg(t::text, '|' order by t::text)), '-') from {table} t");
+        let hash: String =
+            sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&estate.pool).await.expect("a hash");
+        lines.push(format!("{table} {hash}"));
+    }
+    lines
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_finding_that_comes_back_is_the_same_finding_reopened(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    for blocked in [false, true, false] {
+        estate.run(all_read(&[bucket("a", blocked)])).await;
+    }
+
+    let (findings, reopened): (i64, i32) = sqlx::query_as("select count(*), max(times_reopened) from findings")
+        .fetch_one(&estate.pool)
+        .await
+        .expect("one");
+    assert_eq!((findings, reopened), (1, 1));
+    let events: Vec<String> = sqlx::query_scalar("select event from finding_events order by event_no")
+        .fetch_all(&estate.pool)
+        .await
+        .expect("events");
+    assert_eq!(events, ["opened", "resolved", "reopened"]);
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn passing_resources_do_not_move_the_score_and_a_failing_one_lowers_it(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false)])).await;
+    let (one, ..) = estate.posture().await;
+
+    let mut many: Vec<_> = (0..50).map(|n| bucket(&format!("fine-{n}"), true)).collect();
+    many.push(bucket("a", false));
+    estate.run(all_read(&many)).await;
+    assert_eq!(estate.posture().await.0.to_bits(), one.to_bits());
+
+    many.push(bucket("b", false));
+    estate.run(all_read(&many)).await;
+    assert!(estate.posture().await.0 < one);
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn the_gain_of_a_fix_is_the_score_with_it_less_the_score_now(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false), bucket("b", false)])).await;
+    let (now, ..) = estate.posture().await;
+    let (gain, closes): (f64, i64) =
+        sqlx::query_as("select gain, open_findings from fixes").fetch_one(&estate.pool).await.expect("one fix");
+
+    estate.run(all_read(&[bucket("a", true), bucket("b", true)])).await;
+
+    assert_eq!(closes, 2);
+    assert!((estate.posture().await.0 - now - gain).abs() < 1e-9);
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn every_change_of_the_score_is_in_the_ledger_and_the_deltas_add_up(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false)])).await;
+    estate.run(all_read(&[bucket("a", true), bucket("b", false), bucket("c", true)])).await;
+    estate.run(all_read(&[bucket("a", true), bucket("b", false), bucket("c", false)])).await;
+
+    let sum: f64 = sqlx::query_scalar("select sum(delta) from score_ledger").fetch_one(&estate.pool).await.expect("a sum");
+    assert!((100.0 + sum - estate.posture().await.0).abs() < 1e-9);
+    let causes: Vec<String> = sqlx::query_scalar("select cause from score_ledger order by at, cause desc")
+        .fetch_all(&estate.pool)
+        .await
+        .expect("causes");
+    assert_eq!(causes, ["new_resource", "new_resource", "fixed", "new_failure"]);
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn an_accepted_risk_leaves_the_net_score_and_expiry_brings_it_back(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false)])).await;
+    let (before, gross, _) = estate.posture().await;
+    accept(&estate).await;
+
+    let (net, still_gross, _) = estate.posture().await;
+    assert_eq!(net.to_bits(), 100.0f64.to_bits());
+    assert_eq!(still_gross.to_bits(), gross.to_bits());
+    estate.run(all_read(&[bucket("a", false)])).await;
+    assert!(estate.open().await.is_empty(), "a run does not end an exception");
+
+    estate.clock.advance(chrono::TimeDelta::days(8));
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    let now = estate.worker.mint.now();
+    assert_eq!(reconcile::end_expired(&mut tx, &estate.worker.weighing, now).await.expect("ended"), 1);
+    tx.commit().await.expect("kept");
+    assert_eq!(estate.posture().await.0.to_bits(), before.to_bits());
+    assert_eq!(estate.open().await, ["a"]);
+}
+
+/// Accepts the one finding there is, for a week.
+async fn accept(estate: &Estate) {
+    let id: uuid::Uuid =
+        sqlx::query_scalar("select finding_id from findings").fetch_one(&estate.pool).await.expect("one");
+    let now = estate.worker.mint.now();
+    sqlx::query(
+        "insert into exceptions (tenant_id, exception_id, finding_id, reason, requested_by, approved_by, created_at,
+             expires_at)
+         values ($1, $2, $3, 'known and accepted for a week', $2, $2, $4, $4 + interval '7 days')",
+    )
+    .bind(estate.tenant.0)
+    .bind(uuid::Uuid::from_u128(1))
+    .bind(id)
+    .bind(now)
+    .execute(&estate.pool)
+    .await
+    .expect("an exception");
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    reconcile::lock(&mut tx).await.expect("locked");
+    let weighing = &estate.worker.weighing;
+    reconcile::apply_acceptance(&mut tx, &[FindingId(id)], true, None, weighing, now).await.expect("accepted");
+    tx.commit().await.expect("kept");
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn the_posture_of_any_instant_is_recomputed_from_history(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    for listed in [
+        vec![bucket("a", false)],
+        vec![bucket("a", false), bucket("b", false)],
+        vec![bucket("a", true), bucket("b", false)],
+        vec![bucket("b", false)],
+    ] {
+        estate.run(all_read(&listed)).await;
+    }
+
+    let shown: Vec<(chrono::DateTime<chrono::Utc>, f64, f64)> =
+        sqlx::query_as("select at, score, gross_score from postures order by at")
+            .fetch_all(&estate.pool)
+            .await
+            .expect("all");
+    assert!(shown.len() >= 3);
+    for (at, score, gross) in shown {
+        let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+        let then = ledger::score_at(&mut tx, at).await.expect("recomputed").expect("a posture");
+        assert_eq!(then.score.to_bits(), score.to_bits());
+        assert_eq!(then.gross_score.to_bits(), gross.to_bits());
+    }
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_worker_that_dies_leaves_no_trace_and_no_source_stuck(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false), bucket("b", true)])).await;
+    let before = fingerprint(&estate).await;
+    die_in_the_middle(&estate).await;
+    assert_eq!(fingerprint(&estate).await, before);
+
+    estate.clock.advance(chrono::TimeDelta::minutes(2));
+    estate.script.play(all_read(&[bucket("a", false), bucket("b", false)]));
+    assert!(estate.worker.work_once(&CancellationToken::new()).await.expect("worked"), "the lease ran out");
+
+    assert_eq!(estate.open().await, ["a", "b"]);
+    let states: Vec<String> = sqlx::query_scalar("select state from runs order by started_at, run_id")
+        .fetch_all(&estate.pool)
+        .await
+        .expect("runs");
+    assert_eq!(states, ["complete", "failed", "complete"]);
+    let staged: i64 =
+        sqlx::query_scalar("select count(*) from staged_resources").fetch_one(&estate.pool).await.expect("a count");
+    assert_eq!(staged, 0);
+}
+
+/// A worker leases the job, sees half of the source, and is gone.
+async fn die_in_the_middle(estate: &Estate) {
+    estate.script.play(cut_short(&[bucket("b", false), bucket("z", false)], Step::Die));
+    estate.clock.advance(chrono::TimeDelta::minutes(10));
+    let stop = CancellationToken::new();
+    let work = estate.worker.work_once(&stop);
+    let died = tokio::time::timeout(std::time::Duration::from_secs(3), work).await;
+    assert!(died.is_err(), "it was still at it when it died");
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_worker_that_wakes_up_late_writes_nothing(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", true)])).await;
+    estate.clock.advance(chrono::TimeDelta::minutes(10));
+    estate.script.play(all_read(&[bucket("a", false)]));
+    let (late, second) = (uuid::Uuid::from_u128(9), chrono::TimeDelta::seconds(1));
+    let mut queue = estate.database.queue().await.expect("a door");
+    let lease = job::lease(&mut queue, late, estate.worker.mint.now(), second).await.expect("leased").expect("a job");
+    queue.commit().await.expect("kept");
+
+    estate.clock.advance(chrono::TimeDelta::seconds(5));
+    assert!(estate.worker.work_once(&CancellationToken::new()).await.expect("worked"), "another took it over");
+
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    assert!(job::fence(&mut tx, &lease).await.is_err());
+}

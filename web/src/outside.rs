@@ -1,0 +1,173 @@
+//! Requests of ours to addresses that a tenant names: a provider's issuer is a tenant's words, and the request goes out
+//! from inside our network. Unless the operator allows it, only public addresses are spoken to, and only over TLS.
+//!
+//! Names are checked in the resolver that the client itself uses, so that a name which changes its answer between check
+//! and use gains nothing. Redirects are not followed, answers are short, and nothing waits for long.
+
+use ipnet::IpNet;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use url::{Host, Url};
+
+const MOST_BYTES: usize = 1024 * 1024;
+
+/// Space that is not the public internet's: IANA's special-purpose registries, and what carries an address inside.
+const NOT_PUBLIC: [&str; 26] = [
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+    "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+    "224.0.0.0/4", "240.0.0.0/4", "::/3", "4000::/2", "8000::/1", "2001::/23", "2001:db8::/32", "2002::/16",
+    "3fff::/20", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8",
+];
+
+/// Why a request did not go out or come back.
+#[derive(Debug, thiserror::Error)]
+pub enum OutsideError {
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Http(#[from] reqwest::Error),
+    #[error("the answer is longer than it should be")]
+    TooLong,
+    #[error("{0}")]
+    Malformed(#[from] openidconnect::http::Error),
+}
+
+/// Whether an address is on the public internet.
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
+    static NETS: LazyLock<Vec<IpNet>> =
+        LazyLock::new(|| NOT_PUBLIC.iter().filter_map(|net| net.parse().ok()).collect());
+    let address = address.to_canonical();
+    !NETS.iter().any(|net| net.contains(&address))
+}
+
+/// Checks an address as typed. The sentence is for the person who typed it.
+///
+/// # Errors
+/// When it is no web address, or not one that may be spoken to.
+pub fn check_url(text: &str, private_allowed: bool) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("The issuer is not a web address: {error}."))?;
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err("The issuer is an address without user name, query or fragment.".to_owned());
+    }
+    may_go(&url, private_allowed)?;
+    Ok(url)
+}
+
+fn may_go(url: &Url, private_allowed: bool) -> Result<(), String> {
+    let literal = match url.host() {
+        None => return Err("The address names no host.".to_owned()),
+        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+        Some(Host::Domain(_)) => None,
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if private_allowed => {}
+        _ => return Err("The address must begin with https://.".to_owned()),
+    }
+    if !private_allowed && literal.is_some_and(|address| !is_public(address)) {
+        return Err("The address is not a public one, which this installation does not allow.".to_owned());
+    }
+    Ok(())
+}
+
+/// Resolves as the system does, and refuses answers that are not public.
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if found.iter().any(|address| !is_public(address.ip())) {
+                let words = format!("{} resolves to an address that is not public", name.as_str());
+                return Err(OutsideError::Refused(words).into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Speaks to the outside.
+#[derive(Debug, Clone)]
+pub struct Outside {
+    client: reqwest::Client,
+    private_allowed: bool,
+}
+
+impl Outside {
+    /// Makes one; `private_allowed` lifts the guard.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn new(private_allowed: bool) -> Result<Self, OutsideError> {
+        let mut client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(Duration::from_secs(10));
+        if !private_allowed {
+            client = client.dns_resolver(Arc::new(PublicOnly)).https_only(true);
+        }
+        Ok(Self { client: client.build()?, private_allowed })
+    }
+
+    /// Sends one request.
+    ///
+    /// # Errors
+    /// When the address may not be spoken to, nobody answers in time, or the answer is too long.
+    pub async fn send(
+        &self,
+        request: openidconnect::HttpRequest,
+    ) -> Result<openidconnect::HttpResponse, OutsideError> {
+        let request = reqwest::Request::try_from(request)?;
+        may_go(request.url(), self.private_allowed).map_err(OutsideError::Refused)?;
+        let mut answer = self.client.execute(request).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await? {
+            if body.len() + chunk.len() > MOST_BYTES {
+                return Err(OutsideError::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut made = openidconnect::http::Response::builder().status(answer.status());
+        if let Some(headers) = made.headers_mut() {
+            *headers = answer.headers().clone();
+        }
+        Ok(made.body(body)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_net_in_the_list_reads() {
+        assert!(NOT_PUBLIC.iter().all(|net| net.parse::<IpNet>().is_ok()));
+    }
+
+    #[test]
+    fn what_is_inside_is_not_public_and_what_is_outside_is() {
+        for inside in [
+            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1",
+            "::ffff:10.0.0.1", "fd00::1", "fe80::1", "64:ff9b::a00:1", "2002:7f00:1::", "224.0.0.1", "255.255.255.255",
+        ] {
+            assert!(!is_public(inside.parse().expect("an address")), "{inside}");
+        }
+        for outside in ["52.94.5.1", "2600:1f18::1", "2a00:1450::1"] {
+            assert!(is_public(outside.parse().expect("an address")), "{outside}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_in_disguise_is_refused() {
+        for typed in ["https://127.1/", "https://0x7f000001", "https://2130706433", "https://[::ffff:127.0.0.1]", "http://id.example.com", "file:///etc/passwd", "https://a:b@example.com", "https://example.com/?x"] {
+            assert!(check_url(typed, false).is_err(), "{typed}");
+        }
+        assert!(check_url("https://id.example.com/realm", false).is_ok());
+        assert!(check_url("http://127.0.0.1:4000", true).is_ok());
+    }
+}

@@ -1,0 +1,258 @@
+//! Posture: the score now, what it does not see, where it is going and what would raise it.
+
+use crate::call::{Call, ReadPosture};
+use crate::charts::{self, Trend};
+use crate::error::WebError;
+use crate::fixes::FixLine;
+use crate::frame::{Frame, Nav};
+use crate::route::Route;
+use crate::runs::RunLine;
+use crate::{text, words};
+use actix_web::HttpResponse;
+use askama::Template;
+use chrono::{DateTime, TimeDelta, Utc};
+use plumbline_core::layer::Layer;
+use plumbline_core::role::Permission;
+use plumbline_policy::{Catalogue, Check};
+use plumbline_store::posture::{CheckState, LedgerEntry, Posture};
+use plumbline_store::source::SourceName;
+use plumbline_store::{PageRequest, StoreError, TenantTx, fix, posture, source};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![Route::get("/", show), Route::get("/posture", show)]
+}
+
+async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
+    let body = Body::read(&mut call.tx, call.catalogue(), call.now).await?;
+    let may_connect = call.may(Permission::ManageSources);
+    call.page(&Page { frame: call.frame(Nav::Posture), body, may_connect })
+}
+
+#[derive(Template)]
+#[template(path = "posture/index.html")]
+struct Page {
+    frame: Frame,
+    body: Body,
+    may_connect: bool,
+}
+
+/// How far back the trend goes, at most.
+const TREND: TimeDelta = TimeDelta::days(90);
+
+/// The score now.
+struct Now {
+    score: i32,
+    /// Without accepted risk; none when it is the same.
+    gross: Option<i32>,
+    coverage: i32,
+    open: String,
+    as_of: String,
+}
+
+impl Now {
+    fn of(posture: &Posture, now: DateTime<Utc>) -> Self {
+        let (score, gross) = (charts::whole(posture.score), charts::whole(posture.gross_score));
+        Self {
+            score,
+            gross: (posture.score - posture.gross_score > 0.005).then_some(gross),
+            coverage: charts::percent(posture.coverage),
+            open: text::plural(posture.open_findings, "open finding"),
+            as_of: text::ago(posture.at, now),
+        }
+    }
+}
+
+/// One of the six keys.
+struct Key {
+    word: &'static str,
+    title: &'static str,
+    score: Option<i32>,
+    failing: String,
+    /// What would connect it; only shown without a score.
+    connect: &'static str,
+    can_connect: bool,
+}
+
+/// What keeps the score from seeing everything.
+struct Unknown {
+    verdicts: String,
+    blind_scopes: Option<String>,
+    checks: Vec<UnknownCheck>,
+    permissions: Vec<Lacking>,
+}
+
+struct UnknownCheck {
+    title: String,
+    resource: String,
+    verdicts: String,
+}
+
+struct Lacking {
+    name: String,
+    cures: String,
+    checks: String,
+}
+
+/// One line of what changed.
+struct Change {
+    points: String,
+    rises: bool,
+    words: String,
+    most: Vec<String>,
+    at: String,
+    ago: String,
+}
+
+/// What the page shows.
+struct Body {
+    now: Option<Now>,
+    trend: Option<Trend>,
+    keys: Vec<Key>,
+    unknown: Option<Unknown>,
+    fixes: Vec<FixLine>,
+    changes: Vec<Change>,
+    running: Vec<RunLine>,
+    has_sources: bool,
+}
+
+impl Body {
+    /// Reads everything the page shows: a dozen statements, each a page long or a sum that is kept.
+    async fn read(
+        tx: &mut TenantTx,
+        catalogue: &Catalogue,
+        now: DateTime<Utc>,
+    ) -> Result<Self, StoreError> {
+        let latest = posture::latest(tx).await?;
+        let states = posture::check_states(tx).await?;
+        let sources = source::names(tx).await?;
+        let fixes = fix::list(tx, None, &PageRequest { after: None, size: 5 }).await?;
+        let changes = posture::changes(tx, 8).await?;
+        let running = source::running(tx).await?;
+        Ok(Self {
+            trend: trend(tx, now).await?,
+            keys: Layer::ALL.into_iter().map(|layer| key(layer, catalogue, &states, latest.as_ref(), &sources)).collect(),
+            unknown: unknown(tx, catalogue, &states).await?,
+            now: latest.as_ref().map(|latest| Now::of(latest, now)),
+            fixes: fixes.items.iter().map(|row| FixLine::of(row, catalogue)).collect(),
+            changes: changes.iter().map(|entry| change(entry, catalogue, now)).collect(),
+            running: running.iter().map(|run| RunLine::of(run, now)).collect(),
+            has_sources: !sources.is_empty(),
+        })
+    }
+}
+
+async fn trend(tx: &mut TenantTx, now: DateTime<Utc>) -> Result<Option<Trend>, StoreError> {
+    let Some(began) = posture::began(tx).await? else { return Ok(None) };
+    let points = posture::trend(tx, began.max(now - TREND), now, 60).await?;
+    Ok(Trend::of(&points))
+}
+
+fn key(
+    layer: Layer,
+    catalogue: &Catalogue,
+    states: &BTreeMap<String, CheckState>,
+    latest: Option<&Posture>,
+    sources: &[SourceName],
+) -> Key {
+    let checks: Vec<&Check> = catalogue.checks().filter(|check| check.layer == layer).collect();
+    let judged = checks.iter().any(|check| states.contains_key(&check.id));
+    let failing: i64 = checks.iter().filter_map(|check| states.get(&check.id)).map(|state| state.failed).sum();
+    let score = latest.filter(|_| judged).and_then(|posture| posture.part(&format!("layer:{}", layer.as_str())));
+    let providers: BTreeSet<&str> = checks.iter().filter_map(|check| check.resource.split('.').next()).collect();
+    let waits = sources.iter().any(|source| providers.contains(source.provider.as_str()));
+    Key {
+        word: layer.as_str(),
+        title: layer.title(),
+        score: score.map(charts::whole),
+        failing: if failing == 0 { "Nothing fails".to_owned() } else { format!("{} fail", text::number(failing)) },
+        connect: if waits { "Waiting for the first run" } else { missing(layer) },
+        can_connect: !waits && providers.contains("aws"),
+    }
+}
+
+/// What a layer without a source lacks.
+fn missing(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Images => "Connect a registry, or a cloud account that has one",
+        Layer::Hosts => "Connect the hosts that run containers",
+        Layer::Activity => "Connect what watches containers while they run",
+        Layer::Orchestration => "Connect a cluster, or a cloud account that runs one",
+        Layer::Cloud => "Connect a cloud account",
+        Layer::Delivery => "Connect a pipeline",
+    }
+}
+
+async fn unknown(
+    tx: &mut TenantTx,
+    catalogue: &Catalogue,
+    states: &BTreeMap<String, CheckState>,
+) -> Result<Option<Unknown>, StoreError> {
+    let mut undecided: Vec<&CheckState> = states.values().filter(|state| state.unknown > 0).collect();
+    let blind = states.values().map(|state| state.blind_scopes).sum::<i64>();
+    if undecided.is_empty() && blind == 0 {
+        return Ok(None);
+    }
+    undecided.sort_by_key(|state| std::cmp::Reverse(state.unknown));
+    let ids: Vec<String> = undecided.iter().take(30).map(|state| state.check_id.clone()).collect();
+    let permissions = posture::missing_permissions(tx, &ids).await?;
+    Ok(Some(Unknown {
+        verdicts: text::plural(undecided.iter().map(|state| state.unknown).sum(), "verdict"),
+        blind_scopes: (blind > 0).then(|| text::number(blind)),
+        checks: undecided.iter().take(4).map(|state| unknown_check(state, catalogue)).collect(),
+        permissions: permissions
+            .into_iter()
+            .take(5)
+            .map(|missing| Lacking {
+                name: missing.permission,
+                cures: text::plural(missing.verdicts, "verdict"),
+                checks: text::plural(missing.checks, "check"),
+            })
+            .collect(),
+    }))
+}
+
+fn unknown_check(state: &CheckState, catalogue: &Catalogue) -> UnknownCheck {
+    let kind = catalogue.check(&state.check_id).map_or("", |check| words::kind(&check.resource));
+    UnknownCheck {
+        title: words::check(catalogue, &state.check_id).to_owned(),
+        resource: kind.to_owned(),
+        verdicts: text::number(state.unknown),
+    }
+}
+
+fn change(entry: &LedgerEntry, catalogue: &Catalogue, now: DateTime<Utc>) -> Change {
+    let most = entry.detail.as_array().map_or(&[][..], Vec::as_slice);
+    let ids = most.iter().filter_map(|moved| moved.get("check_id")?.as_str());
+    Change {
+        points: words::points(entry.delta),
+        rises: entry.delta >= 0.0,
+        words: cause(&entry.cause, entry.findings),
+        most: ids.take(2).map(|id| words::check(catalogue, id).to_owned()).collect(),
+        at: text::when(entry.at),
+        ago: text::ago(entry.at, now),
+    }
+}
+
+/// Why the score changed, in words.
+fn cause(word: &str, findings: i64) -> String {
+    match word {
+        "fixed" => format!("{} fixed", text::plural(findings, "finding")),
+        "new_failure" => text::plural(findings, "new failure"),
+        "new_resource" => format!("{} on new resources", text::plural(findings, "finding")),
+        "new_vulnerability" => format!("{} from newly known vulnerabilities", text::plural(findings, "finding")),
+        "exception" => format!("{} with risk accepted, or no longer", text::plural(findings, "finding")),
+        _ => format!("{} moved by a change of our own checks", text::plural(findings, "finding")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_in_words() {
+        assert_eq!(cause("new_failure", 3), "3 new failures");
+        assert_eq!(cause("fixed", 1), "1 finding fixed");
+    }
+}

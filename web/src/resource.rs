@@ -1,0 +1,206 @@
+//! One resource: what it says of itself, what it hangs together with, and what the checks say of it.
+
+use crate::call::{Call, ReadPosture};
+use crate::error::WebError;
+use crate::findings::FindingLine;
+use crate::frame::{Frame, Nav};
+use crate::route::Route;
+use crate::tree::{self, Attribute};
+use crate::{text, words};
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use plumbline_core::id::ResourceId;
+use plumbline_core::resource::Unread;
+use plumbline_core::risk::{Criticality, Exposure};
+use plumbline_policy::Catalogue;
+use plumbline_store::resource::{Neighbour, ResourceDetail, VerdictRow};
+use plumbline_store::{finding, resource};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![Route::get("/resources/{resource}", show)]
+}
+
+async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
+    let id = ResourceId(id.into_inner());
+    let found = resource::get(&mut call.tx, id).await?;
+    let edges_out = resource::edges_out(&mut call.tx, id).await?;
+    let edges_in = resource::edges_in(&mut call.tx, &found.uid).await?;
+    let verdicts = resource::verdicts(&mut call.tx, id).await?;
+    let findings = finding::of_resource(&mut call.tx, id).await?;
+    let catalogue = call.catalogue();
+    let mut verdicts: Vec<VerdictLine> = verdicts.iter().map(|row| VerdictLine::of(row, catalogue)).collect();
+    verdicts.sort_by_key(|line| VERDICTS.iter().position(|word| *word == line.verdict));
+    let page = Page {
+        frame: call.frame(Nav::Resources),
+        attributes: tree::attributes(&found.attributes.0),
+        unread: found.unread.0.iter().map(|(name, unread)| UnreadLine::of(name, unread)).collect(),
+        tags: found.tags.0.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        edges_out: grouped(edges_out),
+        edges_in: grouped(edges_in),
+        findings: findings.iter().map(|row| FindingLine::of(row, catalogue, call.now)).collect(),
+        verdicts,
+        about: About::of(&found, call.now),
+    };
+    call.page(&page)
+}
+
+/// Worst first.
+const VERDICTS: [&str; 4] = ["fail", "unknown", "pass", "not_applicable"];
+
+#[derive(Template)]
+#[template(path = "resources/one.html")]
+struct Page {
+    frame: Frame,
+    about: About,
+    attributes: Vec<Attribute>,
+    unread: Vec<UnreadLine>,
+    tags: Vec<(String, String)>,
+    edges_out: Vec<Relation>,
+    edges_in: Vec<Relation>,
+    verdicts: Vec<VerdictLine>,
+    findings: Vec<FindingLine>,
+}
+
+struct About {
+    name: String,
+    kind: String,
+    uid: String,
+    account: String,
+    region: String,
+    source: String,
+    source_id: String,
+    exposure: &'static str,
+    criticality: &'static str,
+    first_seen: String,
+    changed: String,
+    /// When it was seen to be gone.
+    retired: Option<String>,
+    /// What is wrong with the sight of it now; none when its scope was read completely.
+    blind: Option<String>,
+    verified: Option<String>,
+}
+
+impl About {
+    fn of(found: &ResourceDetail, now: DateTime<Utc>) -> Self {
+        let verified = found.scope_complete_at.map(|at| text::ago(at, now));
+        let blind = match (found.scope_outcome.as_deref(), found.scope_permission.as_deref()) {
+            (Some("complete"), _) => None,
+            (_, Some(permission)) if !permission.is_empty() => Some(format!("The source may not use {permission}.")),
+            _ => Some("Reading its scope failed.".to_owned()),
+        };
+        Self {
+            name: found.name.clone(),
+            kind: words::kind(&found.kind).to_owned(),
+            uid: found.uid.clone(),
+            account: found.account.clone(),
+            region: found.region.clone(),
+            source: found.source_name.clone(),
+            source_id: found.source_id.to_string(),
+            exposure: match Exposure::parse(&found.exposure) {
+                Some(Exposure::Internet) => "Reachable from the internet",
+                Some(Exposure::None) => "Not reachable from outside the account",
+                _ => "Reachable within a network, or not known better",
+            },
+            criticality: match Criticality::parse(&found.criticality) {
+                Some(Criticality::High) => "High: its tags say production",
+                Some(Criticality::Low) => "Low: its tags say development, test or sandbox",
+                _ => "Normal: no tag says otherwise",
+            },
+            first_seen: text::when(found.first_seen),
+            changed: text::ago(found.changed_at, now),
+            retired: found.retired_at.map(text::when),
+            blind: blind.filter(|_| found.retired_at.is_none()),
+            verified,
+        }
+    }
+}
+
+struct UnreadLine {
+    name: String,
+    permission: String,
+    denied: bool,
+    detail: String,
+}
+
+impl UnreadLine {
+    fn of(name: &str, unread: &Unread) -> Self {
+        Self {
+            name: name.to_owned(),
+            permission: unread.permission.clone(),
+            denied: unread.denied,
+            detail: unread.detail.clone(),
+        }
+    }
+}
+
+/// The other ends of one relation.
+struct Relation {
+    name: String,
+    ends: Vec<End>,
+}
+
+struct End {
+    /// None when no such resource was ever seen.
+    id: Option<String>,
+    name: String,
+    kind: String,
+}
+
+fn grouped(neighbours: Vec<Neighbour>) -> Vec<Relation> {
+    let mut relations: BTreeMap<String, Vec<End>> = BTreeMap::new();
+    for neighbour in neighbours {
+        let kind = neighbour.kind.as_deref().map(words::kind).unwrap_or_default().to_owned();
+        relations.entry(neighbour.relation.replace('_', " ")).or_default().push(End {
+            id: neighbour.resource_id.map(|id| id.to_string()),
+            name: neighbour.name.filter(|name| !name.is_empty()).unwrap_or(neighbour.uid),
+            kind,
+        });
+    }
+    relations.into_iter().map(|(name, ends)| Relation { name: words::capital(&name), ends }).collect()
+}
+
+struct VerdictLine {
+    verdict: String,
+    words: &'static str,
+    title: String,
+    message: String,
+    /// What it would take to decide.
+    permissions: Vec<String>,
+    since: String,
+}
+
+impl VerdictLine {
+    fn of(row: &VerdictRow, catalogue: &Catalogue) -> Self {
+        Self {
+            verdict: row.verdict.clone(),
+            words: verdict_words(&row.verdict),
+            title: words::check(catalogue, &row.check_id).to_owned(),
+            message: row.message.clone(),
+            permissions: row.missing.as_ref().map(permissions).unwrap_or_default(),
+            since: text::day(row.since),
+        }
+    }
+}
+
+/// A verdict as people read it.
+pub(crate) fn verdict_words(word: &str) -> &'static str {
+    match word {
+        "pass" => "Pass",
+        "fail" => "Fail",
+        "unknown" => "Unknown",
+        _ => "Not applicable",
+    }
+}
+
+/// The permissions in what a check misses.
+pub(crate) fn permissions(missing: &serde_json::Value) -> Vec<String> {
+    let lines = missing.as_array().map_or(&[][..], Vec::as_slice);
+    let mut named: Vec<String> =
+        lines.iter().filter_map(|line| line.get("permission")?.as_str()).filter(|p| !p.is_empty()).map(str::to_owned).collect();
+    named.sort();
+    named.dedup();
+    named
+}

@@ -1,0 +1,113 @@
+//! The route table. Each noun lists its own routes; tests walk the whole table.
+
+use crate::call::{Access, Caller};
+use crate::form::Form;
+use crate::{
+    account, assets, audit, compliance, finding, findings, fixes, health, invitation, member, oidc, posture, provider, resource,
+    resources, runs, setup, sign_in, sources, tenant, theme,
+};
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, Responder, web};
+use std::fmt;
+
+/// One route: who may call it is read off its handler's first parameter.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+    build: Box<dyn Fn() -> actix_web::Route + Send + Sync>,
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {:?}", self.method, self.path, self.access)
+    }
+}
+
+/// The parameters of a handler that reads: a caller, and anything more.
+pub trait Reads {
+    const ACCESS: Access;
+}
+
+/// The parameters of a handler that changes something: a caller first, and a form last, whose token is checked.
+pub trait Changes {
+    const ACCESS: Access;
+}
+
+macro_rules! parameters {
+    ($($more:ident),*) => {
+        impl<C: Caller, $($more),*> Reads for (C, $($more,)*) {
+            const ACCESS: Access = C::ACCESS;
+        }
+        impl<C: Caller, $($more,)* T> Changes for (C, $($more,)* Form<T>) {
+            const ACCESS: Access = C::ACCESS;
+        }
+    };
+}
+parameters!();
+parameters!(A);
+parameters!(A, B);
+parameters!(A, B, D);
+
+impl Route {
+    /// A page.
+    pub fn get<F, P>(path: &'static str, handler: F) -> Self
+    where
+        F: Handler<P> + Send + Sync,
+        P: FromRequest + Reads + 'static,
+        F::Output: Responder + 'static,
+    {
+        let build = Box::new(move || web::get().to(handler.clone()));
+        Self { method: Method::GET, path, access: P::ACCESS, build }
+    }
+
+    /// A form's target.
+    pub fn post<F, P>(path: &'static str, handler: F) -> Self
+    where
+        F: Handler<P> + Send + Sync,
+        P: FromRequest + Changes + 'static,
+        F::Output: Responder + 'static,
+    {
+        let build = Box::new(move || web::post().to(handler.clone()));
+        Self { method: Method::POST, path, access: P::ACCESS, build }
+    }
+}
+
+/// Every route of the application.
+#[must_use]
+pub fn table() -> Vec<Route> {
+    [
+        posture::routes(),
+        fixes::routes(),
+        findings::routes(),
+        finding::routes(),
+        resources::routes(),
+        resource::routes(),
+        compliance::routes(),
+        sources::routes(),
+        runs::routes(),
+        member::routes(),
+        invitation::routes(),
+        provider::routes(),
+        audit::routes(),
+        account::routes(),
+        tenant::routes(),
+        sign_in::routes(),
+        oidc::routes(),
+        setup::routes(),
+        theme::routes(),
+        health::routes(),
+        assets::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Registers the table.
+pub(crate) fn register(config: &mut web::ServiceConfig) {
+    for route in table() {
+        config.route(route.path, (route.build)());
+    }
+    config.default_service(web::to(|| async { Err::<String, _>(crate::WebError::NotFound) }));
+}

@@ -1,0 +1,218 @@
+//! What can be done to a source: changed, tested, paused, run, removed.
+
+use super::connect::{Changed, FormPage, probe};
+use super::form::{FormErrors, SourceForm, external_id};
+use super::href;
+use crate::call::{Call, ManageSources, RunSource};
+use crate::error::WebError;
+use crate::form::{Form, Pressed};
+use crate::frame::Flash;
+use crate::route::Route;
+use actix_web::{HttpResponse, web};
+use plumbline_core::collect::Connection;
+use plumbline_core::id::SourceId;
+use plumbline_store::StoreError;
+use plumbline_store::job::{self, Task};
+use plumbline_store::source::{self, SourceChange, SourceRow};
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/sources/{source}/edit", edit),
+        Route::post("/sources/{source}", change),
+        Route::post("/sources/{source}/credentials", credentials),
+        Route::post("/sources/{source}/test", test),
+        Route::post("/sources/{source}/pause", pause),
+        Route::post("/sources/{source}/resume", resume),
+        Route::post("/sources/{source}/remove", remove),
+        Route::post("/sources/{source}/run", run),
+    ]
+}
+
+/// A source that can be changed: one that is not removed.
+async fn connected<P>(call: &mut Call<P>, id: SourceId) -> Result<SourceRow, WebError> {
+    let row = source::get(&mut call.tx, id).await?;
+    if row.removed_at.is_some() {
+        return Err(WebError::Conflict("This source is removed.".to_owned()));
+    }
+    Ok(row)
+}
+
+fn changed(row: &SourceRow) -> Changed {
+    Changed { href: href(row.source_id), name: row.name.clone() }
+}
+
+async fn edit(mut call: Call<ManageSources>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
+    let row = connected(&mut call, SourceId(*id)).await?;
+    let form = SourceForm::stored(&row.name, row.poll_seconds, &row.settings);
+    let page = FormPage::of(&call, form, FormErrors::default(), Some(changed(&row)))?;
+    call.page(&page)
+}
+
+async fn change(
+    mut call: Call<ManageSources>,
+    id: web::Path<Uuid>,
+    form: Form<SourceForm>,
+) -> Result<HttpResponse, WebError> {
+    let id = SourceId(*id);
+    let row = connected(&mut call, id).await?;
+    // How it is entered stays: another way in is another source.
+    let stored = SourceForm::stored(&row.name, row.poll_seconds, &row.settings);
+    let form = SourceForm { by: stored.by, management: stored.management, ..form.0 };
+    match try_change(&mut call, id, &row, &form).await? {
+        None => {
+            call.record("source.changed", form.name.trim(), json!({ "source_id": id })).await?;
+            call.done(&href(id), Flash::good("The source is changed.")).await
+        }
+        Some(errors) => {
+            let page = FormPage::of(&call, form, errors, Some(changed(&row)))?;
+            call.visit().page_with(HttpResponse::UnprocessableEntity(), &page)
+        }
+    }
+}
+
+async fn try_change(
+    call: &mut Call<ManageSources>,
+    id: SourceId,
+    row: &SourceRow,
+    form: &SourceForm,
+) -> Result<Option<FormErrors>, WebError> {
+    let settings = form.settings(&external_id(call.tenant.id));
+    let keyring = call.visit().state.keyring.clone();
+    let stored = source::open_connection(&mut call.tx, &keyring, id).await?;
+    let connection = Connection { settings: settings.clone(), secret: stored.secret };
+    let mut errors = form.check_frame();
+    errors.top = call.collector(&row.provider)?.check(&connection).err().map(|error| error.to_string());
+    if errors.any() {
+        return Ok(Some(errors));
+    }
+    let poll_seconds = form.seconds().unwrap_or(row.poll_seconds);
+    let change = SourceChange { name: form.name.trim(), poll_seconds, settings: &settings };
+    match source::change(&mut call.tx, id, &change).await {
+        Ok(()) => Ok(None),
+        Err(StoreError::Conflict(words)) => Ok(Some(FormErrors { name: Some(words), ..FormErrors::default() })),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// A new key for a source that has one.
+#[derive(Debug, Deserialize)]
+struct KeyForm {
+    #[serde(default)]
+    access_key_id: String,
+    #[serde(default)]
+    secret_access_key: secrecy::SecretString,
+}
+
+async fn credentials(
+    mut call: Call<ManageSources>,
+    id: web::Path<Uuid>,
+    form: Form<KeyForm>,
+) -> Result<HttpResponse, WebError> {
+    let id = SourceId(*id);
+    let row = connected(&mut call, id).await?;
+    let form = SourceForm {
+        access_key_id: form.0.access_key_id,
+        secret_access_key: form.0.secret_access_key,
+        ..SourceForm::stored(&row.name, row.poll_seconds, &row.settings)
+    };
+    if !form.takes_key() {
+        return Err(WebError::Conflict("This source is entered by a role and has no key.".to_owned()));
+    }
+    let connection = Connection { settings: row.settings.clone(), secret: form.secret() };
+    let wrong = form.check_key().map(str::to_owned);
+    let wrong = wrong.or(call.collector(&row.provider)?.check(&connection).err().map(|error| error.to_string()));
+    if let Some(wrong) = wrong {
+        return Ok(call.refuse(&href(id), Flash::bad(wrong)));
+    }
+    let (mint, keyring) = (call.visit().state.mint.clone(), call.visit().state.keyring.clone());
+    source::replace_secret(&mut call.tx, id, &connection.secret, &keyring, &mint).await?;
+    probe(&mut call.tx, id, &mint).await?;
+    call.record("source.credentials_replaced", &row.name, json!({ "source_id": id })).await?;
+    call.done(&href(id), Flash::good("The new key is stored, and is being tried.")).await
+}
+
+async fn test(
+    mut call: Call<ManageSources>,
+    id: web::Path<Uuid>,
+    _form: Form<Pressed>,
+) -> Result<HttpResponse, WebError> {
+    let id = SourceId(*id);
+    connected(&mut call, id).await?;
+    let mint = call.visit().state.mint.clone();
+    probe(&mut call.tx, id, &mint).await?;
+    call.done(&href(id), Flash::good("The connection is being tested.")).await
+}
+
+async fn pause(
+    mut call: Call<ManageSources>,
+    id: web::Path<Uuid>,
+    _form: Form<Pressed>,
+) -> Result<HttpResponse, WebError> {
+    let id = SourceId(*id);
+    let row = connected(&mut call, id).await?;
+    source::pause(&mut call.tx, id, true).await?;
+    job::withdraw(&mut call.tx, &Task::Collect { source_id: id }).await?;
+    call.record("source.paused", &row.name, json!({ "source_id": id })).await?;
+    call.done(&href(id), Flash::good("The source is paused. What was seen stays as it is.")).await
+}
+
+async fn resume(
+    mut call: Call<ManageSources>,
+    id: web::Path<Uuid>,
+    _form: Form<Pressed>,
+) -> Result<HttpResponse, WebError> {
+    let id = SourceId(*id);
+    let row = connected(&mut call, id).await?;
+    source::pause(&mut call.tx, id, false).await?;
+    enqueue(&mut call, id).await?;
+    call.record("source.resumed", &row.name, json!({ "source_id": id })).await?;
+    call.done(&href(id), Flash::good("The source is read again. A run begins now.")).await
+}
+
+async fn run(mut call: Call<RunSource>, id: web::Path<Uuid>, _form: Form<Pressed>) -> Result<HttpResponse, WebError> {
+    let id = SourceId(*id);
+    let row = connected(&mut call, id).await?;
+    if row.paused {
+        return Ok(call.refuse(&href(id), Flash::bad("The source is paused. Resume it first.")));
+    }
+    enqueue(&mut call, id).await?;
+    call.record("source.run_requested", &row.name, json!({ "source_id": id })).await?;
+    call.done(&href(id), Flash::good("A run begins as soon as a worker is free.")).await
+}
+
+async fn enqueue<P>(call: &mut Call<P>, id: SourceId) -> Result<(), WebError> {
+    let (mint, now) = (call.visit().state.mint.clone(), call.now);
+    Ok(job::enqueue(&mut call.tx, &Task::Collect { source_id: id }, now, &mint).await?)
+}
+
+/// Removal is asked twice: the box must be ticked.
+#[derive(Debug, Deserialize)]
+struct RemoveForm {
+    #[serde(default)]
+    sure: String,
+}
+
+async fn remove(
+    mut call: Call<ManageSources>,
+    id: web::Path<Uuid>,
+    form: Form<RemoveForm>,
+) -> Result<HttpResponse, WebError> {
+    let id = SourceId(*id);
+    let row = connected(&mut call, id).await?;
+    if form.0.sure != "yes" {
+        return Ok(call.refuse(&href(id), Flash::bad("Tick the box to remove the source.")));
+    }
+    let now = call.now;
+    for task in [Task::Collect { source_id: id }, Task::Probe { source_id: id }] {
+        job::withdraw(&mut call.tx, &task).await?;
+    }
+    if let Some(run) = row.last_run_id {
+        source::request_cancel(&mut call.tx, id, plumbline_core::id::RunId(run)).await?;
+    }
+    source::remove(&mut call.tx, id, now).await?;
+    call.record("source.removed", &row.name, json!({ "source_id": id })).await?;
+    call.done("/sources", Flash::good(format!("{} is removed. Its history is kept.", row.name))).await
+}

@@ -1,0 +1,108 @@
+//! Connecting a source.
+
+use super::form::{FormErrors, Interval, SourceForm, external_id};
+use super::href;
+use crate::call::{Call, ManageSources};
+use crate::error::WebError;
+use crate::form::Form;
+use crate::frame::{Flash, Frame, Nav};
+use crate::route::Route;
+use actix_web::HttpResponse;
+use askama::Template;
+use plumbline_core::collect::AccessRecipe;
+use plumbline_core::id::SourceId;
+use plumbline_store::job::{self, Task};
+use plumbline_store::source::{self, NewSource};
+use plumbline_store::{StoreError, TenantTx};
+use serde_json::json;
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![Route::get("/sources/new", new), Route::post("/sources", create)]
+}
+
+/// The form, for a new source or one that is changed.
+#[derive(Template)]
+#[template(path = "sources/form.html")]
+pub(super) struct FormPage {
+    pub(super) frame: Frame,
+    pub(super) form: SourceForm,
+    pub(super) errors: FormErrors,
+    pub(super) intervals: Vec<Interval>,
+    pub(super) external_id: String,
+    pub(super) recipes: Vec<AccessRecipe>,
+    /// The source that is changed; none for a new one.
+    pub(super) changes: Option<Changed>,
+}
+
+/// The source that a form changes.
+pub(super) struct Changed {
+    pub(super) href: String,
+    pub(super) name: String,
+}
+
+impl FormPage {
+    pub(super) fn of<P>(
+        call: &Call<P>,
+        form: SourceForm,
+        errors: FormErrors,
+        changes: Option<Changed>,
+    ) -> Result<Self, WebError> {
+        let external_id = external_id(call.tenant.id);
+        Ok(Self {
+            frame: call.frame(Nav::Sources),
+            intervals: form.intervals(),
+            recipes: call.collector("aws")?.access(&form.settings(&external_id)),
+            form,
+            errors,
+            external_id,
+            changes,
+        })
+    }
+}
+
+async fn new(call: Call<ManageSources>) -> Result<HttpResponse, WebError> {
+    let page = FormPage::of(&call, SourceForm::new(), FormErrors::default(), None)?;
+    call.page(&page)
+}
+
+async fn create(mut call: Call<ManageSources>, form: Form<SourceForm>) -> Result<HttpResponse, WebError> {
+    let form = form.0;
+    match try_create(&mut call, &form).await? {
+        Ok(id) => {
+            call.record("source.connected", form.name.trim(), json!({ "provider": "aws", "source_id": id })).await?;
+            call.done(&href(id), Flash::good("The source is connected. Its first run begins now.")).await
+        }
+        Err(errors) => {
+            let page = FormPage::of(&call, form, errors, None)?;
+            call.visit().page_with(HttpResponse::UnprocessableEntity(), &page)
+        }
+    }
+}
+
+async fn try_create(call: &mut Call<ManageSources>, form: &SourceForm) -> Result<Result<SourceId, FormErrors>, WebError> {
+    let connection = form.connection(&external_id(call.tenant.id));
+    let mut errors = form.check_frame();
+    errors.access_key = form.check_key();
+    errors.top = call.collector("aws")?.check(&connection).err().map(|error| error.to_string());
+    if errors.any() {
+        return Ok(Err(errors));
+    }
+    let (mint, keyring) = (call.visit().state.mint.clone(), call.visit().state.keyring.clone());
+    let name = form.name.trim();
+    let new = NewSource { provider: "aws", name, poll_seconds: form.seconds().unwrap_or(3600), connection: &connection };
+    let id = match source::create(&mut call.tx, &new, &keyring, &mint).await {
+        Ok(id) => id,
+        Err(StoreError::Conflict(words)) => return Ok(Err(FormErrors { name: Some(words), ..FormErrors::default() })),
+        Err(other) => return Err(other.into()),
+    };
+    let now = call.now;
+    job::enqueue(&mut call.tx, &Task::Collect { source_id: id }, now, &mint).await?;
+    probe(&mut call.tx, id, &mint).await?;
+    Ok(Ok(id))
+}
+
+/// Asks for a connection test.
+pub(super) async fn probe(tx: &mut TenantTx, id: SourceId, mint: &plumbline_core::id::Mint) -> Result<(), StoreError> {
+    source::begin_probe(tx, id, mint.now()).await?;
+    job::enqueue(tx, &Task::Probe { source_id: id }, mint.now(), mint).await
+}

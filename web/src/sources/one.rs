@@ -1,0 +1,194 @@
+//! One source: how it is read, what of it is not seen, and its runs.
+
+use super::form::external_id;
+use super::{Standing, access_words, every, href};
+use crate::call::{Call, ReadPosture};
+use crate::error::WebError;
+use crate::frame::{Frame, Nav};
+use crate::route::Route;
+use crate::runs::RunLine;
+use crate::{fixes, text, words};
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, TimeDelta, Utc};
+use plumbline_core::collect::{AccessRecipe, ProbeLine};
+use plumbline_core::id::SourceId;
+use plumbline_core::role::Permission;
+use plumbline_store::PageRequest;
+use plumbline_store::source::{self, BlindSpot, Probe, SourceRow};
+use url::form_urlencoded;
+use uuid::Uuid;
+
+/// After this long a test that has not ended is not waited for any more.
+const PATIENCE: TimeDelta = TimeDelta::minutes(5);
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![Route::get("/sources/{source}", show), Route::get("/sources/{source}/test", test)]
+}
+
+/// What a connection test said.
+#[derive(Template)]
+#[template(path = "sources/_test.html")]
+pub(super) struct Test {
+    href: String,
+    state: TestState,
+    lines: Vec<ProbeLine>,
+    at: Option<String>,
+}
+
+enum TestState {
+    Never,
+    UnderWay,
+    /// It was asked for and no worker answered.
+    Overdue,
+    Refused(String),
+    Done,
+}
+
+impl Test {
+    fn of(row: &SourceRow, now: DateTime<Utc>) -> Self {
+        let (state, lines) = match (&row.probe, row.probed_at) {
+            (Some(probe), _) => match &probe.0 {
+                Probe::Lines(lines) => (TestState::Done, lines.clone()),
+                Probe::Refused(words) => (TestState::Refused(words.clone()), Vec::new()),
+            },
+            (None, Some(at)) if now - at > PATIENCE => (TestState::Overdue, Vec::new()),
+            (None, Some(_)) => (TestState::UnderWay, Vec::new()),
+            (None, None) => (TestState::Never, Vec::new()),
+        };
+        Self { href: href(row.source_id), state, lines, at: row.probed_at.map(|at| text::ago(at, now)) }
+    }
+}
+
+struct Blind {
+    reader: String,
+    outcome: String,
+    permission: Option<String>,
+    detail: Option<String>,
+    scopes: String,
+    places: String,
+    since: String,
+}
+
+impl Blind {
+    fn of(spot: &BlindSpot, now: DateTime<Utc>) -> Self {
+        let shown = i64::try_from(spot.places.len()).unwrap_or(0);
+        let more = spot.scopes - shown;
+        let mut places = spot.places.join(", ");
+        if more > 0 {
+            places.push_str(&format!(" and {} more", text::number(more)));
+        }
+        Self {
+            reader: spot.reader.clone(),
+            outcome: spot.outcome.clone(),
+            permission: spot.permission.clone().filter(|permission| !permission.is_empty()),
+            detail: spot.detail.clone().filter(|detail| !detail.is_empty()),
+            scopes: text::plural(spot.scopes, "scope"),
+            places,
+            since: spot.complete_at.map_or_else(|| "never seen".to_owned(), |at| format!("last seen {}", text::ago(at, now))),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "sources/one.html")]
+struct Page {
+    frame: Frame,
+    href: String,
+    name: String,
+    provider: String,
+    standing: Standing,
+    access: &'static str,
+    settings: Vec<(&'static str, String)>,
+    every: String,
+    resources: String,
+    scopes: String,
+    error: Option<String>,
+    running: Option<RunLine>,
+    runs: Vec<RunLine>,
+    next: Option<String>,
+    blind: Vec<Blind>,
+    test: Test,
+    recipes: Vec<AccessRecipe>,
+    has_key: bool,
+    paused: bool,
+    removed: Option<String>,
+    may_manage: bool,
+    may_run: bool,
+}
+
+async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
+    let id = SourceId(id.into_inner());
+    let row = source::get(&mut call.tx, id).await?;
+    let after = form_urlencoded::parse(words::query(&call.visit().here).as_bytes())
+        .find(|(key, _)| key == "after")
+        .map(|(_, value)| value.into_owned());
+    let runs = source::runs(&mut call.tx, id, &PageRequest { after, size: 12 }).await?;
+    let blind = source::blind_spots(&mut call.tx, id).await?;
+    let recipes = call.collector(&row.provider).map(|collector| collector.access(&row.settings)).unwrap_or_default();
+    let now = call.now;
+    let page = Page {
+        frame: call.frame(Nav::Sources),
+        href: href(id),
+        name: row.name.clone(),
+        provider: words::provider(&row.provider).to_owned(),
+        standing: Standing::of(&row),
+        access: access_words(&row.settings),
+        settings: settings(&row, &external_id(call.tenant.id)),
+        every: every(row.poll_seconds),
+        resources: text::number(row.resources),
+        scopes: text::number(row.scopes),
+        error: row.last_error.clone().filter(|_| row.last_state.as_deref() == Some("failed")),
+        running: runs.items.iter().find(|run| run.state == "running").map(|run| RunLine::of(run, now)),
+        next: runs.next.map(|after| format!("{}?{}", href(id), fixes::pair("after", &after))),
+        runs: runs.items.iter().map(|run| RunLine::of(run, now)).collect(),
+        blind: blind.iter().map(|spot| Blind::of(spot, now)).collect(),
+        test: Test::of(&row, now),
+        recipes,
+        has_key: takes_key(&row),
+        paused: row.paused,
+        removed: row.removed_at.map(text::day),
+        may_manage: row.removed_at.is_none() && call.may(Permission::ManageSources),
+        may_run: row.removed_at.is_none() && call.may(Permission::RunSource),
+    };
+    call.page(&page)
+}
+
+/// Whether the source is entered with a key of its own.
+fn takes_key(row: &SourceRow) -> bool {
+    let access = &row.settings["access"];
+    match access["by"].as_str() {
+        Some("access_key") => true,
+        Some("organization") => !access["role_arn"].is_string(),
+        _ => false,
+    }
+}
+
+/// The settings, as people read them.
+fn settings(row: &SourceRow, external_id: &str) -> Vec<(&'static str, String)> {
+    let access = &row.settings["access"];
+    let word = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let regions = row.settings["regions"].as_array().map_or(&[][..], Vec::as_slice);
+    let regions: Vec<&str> = regions.iter().filter_map(|region| region.as_str()).collect();
+    let uses_role = access["by"] != "access_key";
+    [
+        ("Role", word(&access["role_arn"])),
+        ("Role in each account", word(&access["member_role"])),
+        ("External id", uses_role.then(|| word(&access["external_id"]).unwrap_or_else(|| external_id.to_owned()))),
+        ("Endpoint", word(&row.settings["endpoint"])),
+        ("Home region", word(&row.settings["home_region"])),
+        ("Regions", Some(if regions.is_empty() { "all that are enabled".to_owned() } else { regions.join(", ") })),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
+}
+
+async fn test(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
+    let id = SourceId(id.into_inner());
+    let row = source::get(&mut call.tx, id).await?;
+    if call.wants_fragment() {
+        return call.page(&Test::of(&row, call.now));
+    }
+    Ok(call.visit().go(&href(id)))
+}
