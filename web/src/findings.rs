@@ -4,6 +4,7 @@ mod query;
 
 use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
+use crate::facets::{self, Chip, Choice};
 use crate::frame::{Frame, Nav};
 use crate::route::Route;
 use crate::{text, words};
@@ -31,7 +32,8 @@ pub(crate) fn routes() -> Vec<Route> {
 
 async fn index(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     let query = Query::parse(words::query(&call.visit().here));
-    let list = List::read(&mut call.tx, call.catalogue(), &query, call.now).await?;
+    let catalogue = call.catalogue();
+    let list = List::read(&mut call.tx, catalogue, &query, call.now).await?;
     if call.wants_fragment() {
         return call.page(&list);
     }
@@ -84,34 +86,11 @@ impl FindingLine {
     }
 }
 
-/// One facet.
-struct FacetView {
-    title: &'static str,
-    values: Vec<Choice>,
-    more: Vec<Choice>,
-}
-
-/// One value of a facet, and the list with it chosen or no longer chosen.
-struct Choice {
-    label: String,
-    /// None where a search makes the sums that are kept say too much.
-    findings: Option<String>,
-    chosen: bool,
-    href: String,
-}
-
-/// One thing that narrows the list, and the list without it.
-struct Chip {
-    facet: &'static str,
-    label: String,
-    href: String,
-}
-
 /// The list with its facets.
 #[derive(Template)]
 #[template(path = "findings/_list.html")]
 struct List {
-    facets: Vec<FacetView>,
+    facets: Vec<facets::Facet>,
     chips: Vec<Chip>,
     text: String,
     hidden: Vec<(&'static str, String)>,
@@ -265,7 +244,7 @@ impl Counts {
         query: &Query,
         sources: &[SourceName],
         countable: bool,
-    ) -> Option<FacetView> {
+    ) -> Option<facets::Facet> {
         let mut counts = self.of(facet, catalogue, query);
         // What is chosen stays visible, even where nothing is left of it.
         for value in query.of(facet) {
@@ -280,11 +259,11 @@ impl Counts {
             counts.into_iter().enumerate().partition(|(at, count)| *at < SHOWN || query.of(facet).contains(&count.value));
         let choice = |(_, count): (usize, FacetCount)| Choice {
             label: label(facet, &count.value, catalogue, sources),
-            findings: countable.then(|| text::number(count.findings)),
+            count: countable.then(|| text::number(count.findings)),
             chosen: query.of(facet).contains(&count.value),
             href: query.toggled(facet, &count.value).href(),
         };
-        Some(FacetView {
+        Some(facets::Facet {
             title: title(facet),
             values: chosen.into_iter().map(choice).collect(),
             more: others.into_iter().take(100).map(choice).collect(),
@@ -315,7 +294,7 @@ fn title(facet: Facet) -> &'static str {
 fn label(facet: Facet, value: &str, catalogue: &Catalogue, sources: &[SourceName]) -> String {
     match (facet, value) {
         (Facet::Check, id) => words::check(catalogue, id).to_owned(),
-        (Facet::Layer, word) => Layer::parse(word).map_or(word, words::layer).to_owned(),
+        (Facet::Layer, word) => Layer::parse(word).map_or(word.to_owned(), |layer| words::layer(layer).to_owned()),
         (Facet::Source, id) => sources
             .iter()
             .find(|source| source.source_id.to_string() == id)

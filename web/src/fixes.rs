@@ -23,7 +23,8 @@ pub(crate) fn routes() -> Vec<Route> {
 
 async fn index(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     let query = Query::parse(words::query(&call.visit().here));
-    let list = List::read(&mut call.tx, call.catalogue(), &query).await?;
+    let catalogue = call.catalogue();
+    let list = List::read(&mut call.tx, catalogue, &query).await?;
     if call.wants_fragment() {
         return call.page(&list);
     }
@@ -32,7 +33,8 @@ async fn index(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
 
 async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
     let after = Query::parse(words::query(&call.visit().here)).after;
-    let one = One::read(&mut call.tx, call.catalogue(), FixId(*id), after).await?;
+    let catalogue = call.catalogue();
+    let one = One::read(&mut call.tx, catalogue, FixId(*id), after).await?;
     call.page(&OnePage { frame: call.frame(Nav::Fixes), one })
 }
 

@@ -15,6 +15,7 @@ pub mod compliance;
 pub mod csrf;
 pub mod edge;
 pub mod error;
+mod facets;
 pub mod finding;
 pub mod findings;
 pub mod fixes;

@@ -24,7 +24,8 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
-    let body = Body::read(&mut call.tx, call.catalogue(), call.now).await?;
+    let catalogue = call.catalogue();
+    let body = Body::read(&mut call.tx, catalogue, call.now).await?;
     let may_connect = call.may(Permission::ManageSources);
     call.page(&Page { frame: call.frame(Nav::Posture), body, may_connect })
 }

@@ -2,6 +2,7 @@
 
 use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
+use crate::facets::{Chip, Choice, Facet};
 use crate::frame::{Frame, Nav};
 use crate::route::Route;
 use crate::{text, words};
@@ -104,30 +105,11 @@ struct Line {
     changed_at: String,
 }
 
-struct Choice {
-    label: String,
-    resources: String,
-    chosen: bool,
-    href: String,
-}
-
-struct FacetView {
-    title: &'static str,
-    values: Vec<Choice>,
-    more: Vec<Choice>,
-}
-
-struct Chip {
-    facet: &'static str,
-    label: String,
-    href: String,
-}
-
 /// The list with its facets.
 #[derive(Template)]
 #[template(path = "resources/_list.html")]
 struct List {
-    facets: Vec<FacetView>,
+    facets: Vec<Facet>,
     chips: Vec<Chip>,
     text: String,
     hidden: Vec<(&'static str, String)>,
@@ -183,11 +165,11 @@ fn chosen<'a>(query: &'a Query, facet: &str) -> Option<&'a str> {
     }
 }
 
-fn facet_view(facet: &'static str, title: &'static str, counts: &[ResourceCount], query: &Query) -> FacetView {
+fn facet_view(facet: &'static str, title: &'static str, counts: &[ResourceCount], query: &Query) -> Facet {
     let chosen = chosen(query, facet);
     let choice = |count: &ResourceCount| Choice {
         label: label(facet, &count.value),
-        resources: text::number(count.resources),
+        count: Some(text::number(count.resources)),
         chosen: chosen == Some(count.value.as_str()),
         href: query.with(facet, &count.value).href(),
     };
@@ -195,7 +177,7 @@ fn facet_view(facet: &'static str, title: &'static str, counts: &[ResourceCount]
     // What is chosen stands first, so that it never hides.
     of_facet.sort_by_key(|count| chosen != Some(count.value.as_str()));
     let (values, more) = of_facet.split_at(of_facet.len().min(SHOWN));
-    FacetView {
+    Facet {
         title,
         values: values.iter().copied().map(choice).collect(),
         more: more.iter().copied().take(200).map(choice).collect(),

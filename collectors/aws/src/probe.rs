@@ -16,6 +16,7 @@ use plumbline_core::collect::{CollectError, Event, ProbeLine};
 use plumbline_core::kind::{Kinds, Per};
 use plumbline_core::resource::Resource;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -82,6 +83,7 @@ async fn try_services(settings: &Settings, account: &str, config: &SdkConfig) ->
                 partition: settings.partition(),
                 home_region: settings.home_region.clone(),
                 account_name: None,
+                regions: Arc::new(BTreeSet::from([settings.home_region.clone()])),
                 config: in_region(config, &settings.home_region),
                 budget: budget.clone(),
                 sink,

@@ -187,13 +187,15 @@ struct Page {
     next: Option<String>,
     first: bool,
     stated: Vec<Stated>,
+    in_force: bool,
     may_attest: bool,
     form: StatementForm,
     errors: StatementErrors,
 }
 
 async fn show(mut call: Call<ReadPosture>, path: web::Path<(String, String)>) -> Result<HttpResponse, WebError> {
-    let page = read(&mut call, &path, StatementForm::default(), StatementErrors::default()).await?;
+    let form = StatementForm { months: "12".to_owned(), ..StatementForm::default() };
+    let page = read(&mut call, &path, form, StatementErrors::default()).await?;
     call.page(&page)
 }
 
@@ -225,6 +227,7 @@ async fn read<P>(
     let judged = compliance::judged(&mut call.tx, &control.checks, verdict, &PageRequest { after, size: PAGE }).await?;
     let stated = attestation::history(&mut call.tx, &framework.id, &control.id).await?;
     let href = control_href(&framework.id, &control.id);
+    let stated: Vec<Stated> = stated.iter().enumerate().map(|(at, row)| Stated::of(row, call.now, at == 0)).collect();
     Ok(Page {
         frame: call.frame(Nav::Compliance),
         framework_id: framework.id.clone(),
@@ -243,7 +246,8 @@ async fn read<P>(
         }),
         judged: judged.items.iter().map(|row| JudgedLine::of(row, catalogue)).collect(),
         first,
-        stated: stated.iter().enumerate().map(|(at, row)| Stated::of(row, call.now, at == 0)).collect(),
+        in_force: stated.iter().any(|line| line.in_force),
+        stated,
         may_attest: call.may(Permission::Attest),
         href,
         form,

@@ -1,7 +1,7 @@
 //! What can be done to a source: changed, tested, paused, run, removed.
 
 use super::connect::{Changed, FormPage, probe};
-use super::form::{FormErrors, SourceForm, external_id};
+use super::form::{FormErrors, SourceForm, external_id_of};
 use super::href;
 use crate::call::{Call, ManageSources, RunSource};
 use crate::error::WebError;
@@ -40,14 +40,15 @@ async fn connected<P>(call: &mut Call<P>, id: SourceId) -> Result<SourceRow, Web
     Ok(row)
 }
 
-fn changed(row: &SourceRow) -> Changed {
-    Changed { href: href(row.source_id), name: row.name.clone() }
+fn changed<P>(row: &SourceRow, call: &Call<P>) -> Changed {
+    let external_id = external_id_of(&row.settings, call.tenant.id);
+    Changed { href: href(row.source_id), name: row.name.clone(), external_id }
 }
 
 async fn edit(mut call: Call<ManageSources>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
     let row = connected(&mut call, SourceId(*id)).await?;
     let form = SourceForm::stored(&row.name, row.poll_seconds, &row.settings);
-    let page = FormPage::of(&call, form, FormErrors::default(), Some(changed(&row)))?;
+    let page = FormPage::of(&call, form, FormErrors::default(), Some(changed(&row, &call)));
     call.page(&page)
 }
 
@@ -67,7 +68,7 @@ async fn change(
             call.done(&href(id), Flash::good("The source is changed.")).await
         }
         Some(errors) => {
-            let page = FormPage::of(&call, form, errors, Some(changed(&row)))?;
+            let page = FormPage::of(&call, form, errors, Some(changed(&row, &call)));
             call.visit().page_with(HttpResponse::UnprocessableEntity(), &page)
         }
     }
@@ -79,7 +80,7 @@ async fn try_change(
     row: &SourceRow,
     form: &SourceForm,
 ) -> Result<Option<FormErrors>, WebError> {
-    let settings = form.settings(&external_id(call.tenant.id));
+    let settings = form.settings(&external_id_of(&row.settings, call.tenant.id));
     let keyring = call.visit().state.keyring.clone();
     let stored = source::open_connection(&mut call.tx, &keyring, id).await?;
     let connection = Connection { settings: settings.clone(), secret: stored.secret };

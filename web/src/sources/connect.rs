@@ -38,6 +38,7 @@ pub(super) struct FormPage {
 pub(super) struct Changed {
     pub(super) href: String,
     pub(super) name: String,
+    pub(super) external_id: String,
 }
 
 impl FormPage {
@@ -46,22 +47,23 @@ impl FormPage {
         form: SourceForm,
         errors: FormErrors,
         changes: Option<Changed>,
-    ) -> Result<Self, WebError> {
-        let external_id = external_id(call.tenant.id);
-        Ok(Self {
+    ) -> Self {
+        let external_id = changes.as_ref().map_or_else(|| external_id(call.tenant.id), |changed| changed.external_id.clone());
+        let settings = form.settings(&external_id);
+        Self {
             frame: call.frame(Nav::Sources),
             intervals: form.intervals(),
-            recipes: call.collector("aws")?.access(&form.settings(&external_id)),
+            recipes: call.collector("aws").map(|collector| collector.access(&settings)).unwrap_or_default(),
             form,
             errors,
             external_id,
             changes,
-        })
+        }
     }
 }
 
 async fn new(call: Call<ManageSources>) -> Result<HttpResponse, WebError> {
-    let page = FormPage::of(&call, SourceForm::new(), FormErrors::default(), None)?;
+    let page = FormPage::of(&call, SourceForm::new(), FormErrors::default(), None);
     call.page(&page)
 }
 
@@ -73,7 +75,7 @@ async fn create(mut call: Call<ManageSources>, form: Form<SourceForm>) -> Result
             call.done(&href(id), Flash::good("The source is connected. Its first run begins now.")).await
         }
         Err(errors) => {
-            let page = FormPage::of(&call, form, errors, None)?;
+            let page = FormPage::of(&call, form, errors, None);
             call.visit().page_with(HttpResponse::UnprocessableEntity(), &page)
         }
     }

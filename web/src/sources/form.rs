@@ -68,6 +68,11 @@ pub(super) fn external_id(tenant: TenantId) -> String {
     format!("plumbline-{}", tenant.0.simple())
 }
 
+/// The external id of a source that is stored: its own, where the operator gave it one.
+pub(super) fn external_id_of(settings: &Value, tenant: TenantId) -> String {
+    settings["access"]["external_id"].as_str().map_or_else(|| external_id(tenant), str::to_owned)
+}
+
 impl SourceForm {
     /// An empty form.
     pub(super) fn new() -> Self {

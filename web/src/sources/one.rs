@@ -1,6 +1,5 @@
 //! One source: how it is read, what of it is not seen, and its runs.
 
-use super::form::external_id;
 use super::{Standing, access_words, every, href};
 use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
@@ -134,7 +133,7 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
         provider: words::provider(&row.provider).to_owned(),
         standing: Standing::of(&row),
         access: access_words(&row.settings),
-        settings: settings(&row, &external_id(call.tenant.id)),
+        settings: settings(&row),
         every: every(row.poll_seconds),
         resources: text::number(row.resources),
         scopes: text::number(row.scopes),
@@ -165,7 +164,7 @@ fn takes_key(row: &SourceRow) -> bool {
 }
 
 /// The settings, as people read them.
-fn settings(row: &SourceRow, external_id: &str) -> Vec<(&'static str, String)> {
+fn settings(row: &SourceRow) -> Vec<(&'static str, String)> {
     let access = &row.settings["access"];
     let word = |value: &serde_json::Value| value.as_str().map(str::to_owned);
     let regions = row.settings["regions"].as_array().map_or(&[][..], Vec::as_slice);
@@ -174,7 +173,7 @@ fn settings(row: &SourceRow, external_id: &str) -> Vec<(&'static str, String)> {
     [
         ("Role", word(&access["role_arn"])),
         ("Role in each account", word(&access["member_role"])),
-        ("External id", uses_role.then(|| word(&access["external_id"]).unwrap_or_else(|| external_id.to_owned()))),
+        ("External id", word(&access["external_id"]).filter(|_| uses_role)),
         ("Endpoint", word(&row.settings["endpoint"])),
         ("Home region", word(&row.settings["home_region"])),
         ("Regions", Some(if regions.is_empty() { "all that are enabled".to_owned() } else { regions.join(", ") })),

@@ -177,8 +177,9 @@ fn with_edges(mut build: Build, found: &DistributionSummary) -> Build {
     for association in default.into_iter().chain(others).flat_map(|associations| associations.items()) {
         build = build.edge("function", Some(association.lambda_function_arn()));
     }
+    let certificate = found.viewer_certificate().and_then(|c| c.acm_certificate_arn());
     build
-        .edge("certificate", found.viewer_certificate().and_then(|c| c.acm_certificate_arn()))
+        .edge("certificate", certificate.filter(|arn| !arn.is_empty()))
         .edge("web_acl", Some(found.web_acl_id()).filter(|id| id.starts_with("arn:")))
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn volumes(scope: &Scope) -> Result<(), ReadError> {
                     "State" => a.state().map(|v| v.as_str()),
                     "DeleteOnTermination" => a.delete_on_termination(),
                 }).collect::<Vec<_>>())
-                .edge("key", found.kms_key_id())
+                .edge("key", found.kms_key_id().filter(|key| key.starts_with("arn:")))
                 .edge("snapshot", maybe_uid(scope, "snapshot", found.snapshot_id()));
             for attachment in found.attachments() {
                 build = build.edge("instance", maybe_uid(scope, "instance", attachment.instance_id()));
@@ -71,7 +71,7 @@ async fn snapshot(scope: &Scope, found: &Snapshot) -> Result<(), ReadError> {
         .set("OwnerId", found.owner_id())
         .set("StorageTier", found.storage_tier().map(|v| v.as_str()))
         .detail("CreateVolumePermissions", permissions)
-        .edge("key", found.kms_key_id())
+        .edge("key", found.kms_key_id().filter(|key| key.starts_with("arn:")))
         .edge("volume", maybe_uid(scope, "volume", found.volume_id()));
     scope.emit(build).await
 }

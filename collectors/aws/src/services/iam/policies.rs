@@ -25,7 +25,8 @@ pub(super) async fn policies(scope: &Scope) -> Result<(), ReadError> {
 }
 
 async fn policy(scope: &Scope, found: &ManagedPolicyDetail) -> Result<(), ReadError> {
-    let (Some(name), Some(arn)) = (found.policy_name(), found.arn()) else { return Ok(()) };
+    let Some(arn) = found.arn() else { return Ok(()) };
+    let name = found.policy_name().or_else(|| arn.rsplit('/').next()).unwrap_or(arn);
     let is_aws = arn.contains(":iam::aws:");
     let uses = found.attachment_count().unwrap_or(0) + found.permissions_boundary_usage_count().unwrap_or(0);
     if is_aws && uses == 0 {

@@ -33,7 +33,7 @@ async fn cluster(scope: &Scope, parameters: &Groups<'_>, found: &DbCluster) -> R
         .set_all(protection(found))
         .detail("Parameters", settings)
         .tags(found.tag_list().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))))
-        .edge("key", found.kms_key_id())
+        .edge("key", found.kms_key_id().and_then(|key| crate::services::kms::key_uid(scope, key)))
         .edge("role", found.monitoring_role_arn())
         .edge("secret", found.master_user_secret().and_then(|secret| secret.secret_arn()));
     for group in group_uids(scope, found.vpc_security_groups()) {

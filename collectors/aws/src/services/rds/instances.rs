@@ -136,7 +136,7 @@ fn edges(scope: &Scope, found: &DbInstance, mut resource: Build) -> Build {
     resource
         .edge("cluster", found.db_cluster_identifier().map(|id| scope.arn("rds", &format!("cluster:{id}"))))
         .edge("replica_of", source)
-        .edge("key", found.kms_key_id())
+        .edge("key", found.kms_key_id().and_then(|key| crate::services::kms::key_uid(scope, key)))
         .edge("role", found.monitoring_role_arn())
         .edge("secret", found.master_user_secret().and_then(|secret| secret.secret_arn()))
 }

@@ -37,7 +37,7 @@ async fn of_instance(scope: &Scope, client: &Client, found: &DbSnapshot) -> Resu
         .detail("DBSnapshotAttributes", shared)
         .tags(found.tag_list().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))))
         .edge("instance", found.db_instance_identifier().map(|id| scope.arn("rds", &format!("db:{id}"))))
-        .edge("key", found.kms_key_id());
+        .edge("key", found.kms_key_id().and_then(|key| crate::services::kms::key_uid(scope, key)));
     scope.emit(resource).await
 }
 
@@ -92,7 +92,7 @@ async fn of_cluster(scope: &Scope, client: &Client, found: &DbClusterSnapshot) -
         .detail("DBClusterSnapshotAttributes", shared)
         .tags(found.tag_list().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))))
         .edge("cluster", found.db_cluster_identifier().map(|id| scope.arn("rds", &format!("cluster:{id}"))))
-        .edge("key", found.kms_key_id());
+        .edge("key", found.kms_key_id().and_then(|key| crate::services::kms::key_uid(scope, key)));
     scope.emit(resource).await
 }
 

@@ -1,0 +1,64 @@
+//! One of each thing that a link can name, put straight into the tables: what tests of routes need and no more.
+
+use crate::app::{TestApp, noon};
+use plumbline_core::id::{FindingId, FixId, PersonId, ResourceId, RunId, SourceId};
+use plumbline_store::tenant::Tenant;
+use sqlx::AssertSqlSafe;
+use std::collections::BTreeMap;
+
+/// The ids of one tenant's things, by the name that a route's path has for them.
+pub type Named = BTreeMap<&'static str, String>;
+
+/// Puts one source, run, resource, finding and fix into a tenant. `member` is one of its members.
+pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Named {
+    let check = app_check();
+    let source = SourceId::mint(&app.mint);
+    let run = RunId::mint(&app.mint);
+    let resource = ResourceId::derive(source, "arn:aws:s3:::ledger");
+    let finding = FindingId::derive(resource, &check.id);
+    let fix = FixId::derive(source, &check.fix_key, "111122223333");
+    let (t, now) = (tenant.id, noon().to_rfc3339());
+    let sql = format!(
+        "insert into sources (tenant_id, source_id, provider, name, settings, poll_seconds, created_at, last_run_id)
+         values ('{t}', '{source}', 'aws', 'Payments', '{{}}', 900, '{now}', '{run}');
+         insert into runs (tenant_id, run_id, source_id, state, started_at, finished_at, scopes_planned, scopes_complete)
+         values ('{t}', '{run}', '{source}', 'complete', '{now}', '{now}', 1, 1);
+         insert into resources (tenant_id, resource_id, source_id, kind, uid, name, account, region, scope_region, reader,
+             attributes, unread, tags, digest, exposure, criticality, first_seen, changed_at)
+         values ('{t}', '{resource}', '{source}', '{kind}', 'arn:aws:s3:::ledger', 'ledger', '111122223333', 'eu-west-1',
+             'eu-west-1', 's3.buckets', '{{}}', '{{}}', '{{}}', '\\x00', 'none', 'normal', '{now}', '{now}');
+         insert into verdicts (tenant_id, resource_id, check_id, verdict, since)
+         values ('{t}', '{resource}', '{check}', 'fail', '{now}');
+         insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region,
+             exposure, criticality, loss, risk, fix_id, observed, message, first_seen, opened_at)
+         values ('{t}', '{finding}', '{source}', '{resource}', '{check}', 'open', 'high', '111122223333', 'eu-west-1', 'none',
+             'normal', 700, 20, '{fix}', '{{}}', '', '{now}', '{now}');
+         insert into fixes (tenant_id, fix_id, source_id, fix_key, target, account, region, open_findings, resources, loss, gain)
+         values ('{t}', '{fix}', '{source}', '{fix_key}', '111122223333', '111122223333', 'eu-west-1', 1, 1, 700, 1.5);
+         insert into fix_checks (tenant_id, fix_id, check_id, findings, loss) values ('{t}', '{fix}', '{check}', 1, 700);",
+        kind = check.kind,
+        check = check.id,
+        fix_key = check.fix_key,
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&app.pool).await.expect("one of each");
+    BTreeMap::from([
+        ("source", source.to_string()),
+        ("run", run.to_string()),
+        ("resource", resource.to_string()),
+        ("finding", finding.to_string()),
+        ("fix", fix.to_string()),
+        ("person", member.to_string()),
+    ])
+}
+
+struct AnyCheck {
+    id: String,
+    kind: String,
+    fix_key: String,
+}
+
+/// Any check of the content; rows have to name one that the pages know.
+fn app_check() -> AnyCheck {
+    let check = plumbline_policy::Catalogue::builtin().checks().next().expect("a check");
+    AnyCheck { id: check.id.clone(), kind: check.resource.clone(), fix_key: check.fix.key.clone() }
+}

@@ -1,0 +1,69 @@
+//! Who may call what: a golden matrix of roles and routes, made by calling every route as everybody.
+
+use actix_web::http::Method;
+use chrono::TimeDelta;
+use plumbline_core::role::{Permission, Role};
+use plumbline_tests::estate_rows::Named;
+use plumbline_tests::walk::{FIELDS, path_to, routes};
+use plumbline_tests::{Answer, TestApp};
+use sqlx::PgPool;
+use std::fmt::Write;
+
+/// Things that are in nobody's tenant: a caller who may gets as far as not finding them, and changes nothing.
+fn nothing() -> Named {
+    ["source", "run", "resource", "finding", "fix", "person"]
+        .into_iter()
+        .map(|name| (name, "01900000-0000-7000-8000-000000000000".to_owned()))
+        .collect()
+}
+
+fn verdict(answer: &Answer) -> &'static str {
+    match answer.status {
+        303 if answer.location().starts_with("/sign-in") => "sign in",
+        403 => "no",
+        500.. => "broken",
+        _ => "yes",
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn each_role_may_call_what_the_matrix_says(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let things = nothing();
+    let mut matrix = format!("{:<58}{:<10}{:<10}{:<10}{:<10}{}\n", "", "nobody", "auditor", "analyst", "ciso", "owner");
+
+    for route in routes() {
+        let path = path_to(&route, &things);
+        let mut cells = Vec::new();
+        for role in [None, Some(Role::Auditor), Some(Role::Analyst), Some(Role::Ciso), Some(Role::Owner)] {
+            // Sign-ins are limited by the minute.
+            app.pass(TimeDelta::minutes(2));
+            let mut caller = match role {
+                None => app.anonymous(),
+                Some(role) => app.member(role).await,
+            };
+            let from = if role.is_some() { "/account" } else { "/sign-in" };
+            let answer = match route.method {
+                Method::GET => caller.get(&path).await,
+                _ => caller.submit(from, &path, &FIELDS).await,
+            };
+            // Signing out leads there for those who were in.
+            cells.push(if route.path == "/sign-out" && role.is_some() { "yes" } else { verdict(&answer) });
+        }
+        let name = format!("{} {}", route.method, route.path);
+        writeln!(matrix, "{name:<58}{:<10}{:<10}{:<10}{:<10}{}", cells[0], cells[1], cells[2], cells[3], cells[4]).expect("text");
+    }
+
+    insta::assert_snapshot!("routes", matrix);
+}
+
+#[test]
+fn each_role_carries_the_permissions_that_the_matrix_says() {
+    let mut matrix = format!("{:<20}{:<8}{:<8}{:<8}{}\n", "", "owner", "ciso", "analyst", "auditor");
+    for permission in Permission::ALL {
+        let cells = Role::ALL.map(|role| if role.may(permission) { "yes" } else { "no" });
+        let name = format!("{permission:?}");
+        writeln!(matrix, "{name:<20}{:<8}{:<8}{:<8}{}", cells[0], cells[1], cells[2], cells[3]).expect("text");
+    }
+    insta::assert_snapshot!("permissions", matrix);
+}

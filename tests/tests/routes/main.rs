@@ -1,0 +1,20 @@
+//! What the routes answer, one file a noun.
+
+mod account;
+mod audit;
+mod compliance;
+mod finding;
+mod findings;
+mod fixes;
+mod invitations;
+mod limits;
+mod members;
+mod pages;
+mod posture;
+mod provider;
+mod resources;
+mod sessions;
+mod setup;
+mod sign_in;
+mod sources;
+mod tenants;
