@@ -20,7 +20,7 @@ create unique index people_email_in_tenant on people (only_in, lower(email)) whe
 alter table people enable row level security;
 alter table people force row level security;
 create policy everyone on people to plumbline_identity using (true) with check (true);
-grant select, insert, update on people to plumbline_identity;
+grant select, insert, update (password_hash, joined) on people to plumbline_identity;
 
 -- Lasting sessions of signed-in people. The key in the cookie is hashed before it is stored, so that a copy of this
 -- table signs nobody in.
@@ -35,7 +35,7 @@ create table sessions (
 );
 create index sessions_of_person on sessions (person_id, seen_at desc);
 create index sessions_expired on sessions (expires_at);
-grant select, insert, update, delete on sessions to plumbline_identity;
+grant select, insert, update (state, seen_at), delete on sessions to plumbline_identity;
 
 create table members (
     tenant_id uuid not null references tenants,
@@ -110,7 +110,7 @@ create table setup_links (
     expires_at timestamptz not null,
     used_at timestamptz
 );
-grant select, insert, update on setup_links to plumbline_identity;
+grant select, insert, update (used_at) on setup_links to plumbline_identity;
 
 -- Who did what; added to in the transaction that does it, never changed, never removed. The id is ordered by time.
 create table audit_log (

@@ -67,7 +67,7 @@ impl TestApp {
             database: database.clone(),
             keyring: Arc::new(keyring()),
             clock: Arc::new(clock.clone()),
-            mint: mint.clone(),
+            mint,
             collectors: Arc::new([]),
             catalogue: Catalogue::builtin(),
             config: Config {
@@ -78,6 +78,7 @@ impl TestApp {
             },
         };
         change(&mut parts);
+        let mint = parts.mint.clone();
         let state = web::Data::new(AppState::new(parts));
         let service = Rc::new(test::init_service(plumbline_web::app(&state)).await);
         let serve: Serve = Rc::new(move |request: TestRequest| {

@@ -229,7 +229,18 @@ async fn the_doors_beside_the_tenants_reach_few_tables(pool: PgPool) {
     let lines: Vec<String> =
         rights.iter().map(|((role, table), rights)| format!("{role} {table}: {}", rights.join(", "))).collect();
 
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    plumbline_identity audit_log: insert
+    plumbline_identity federated_identities: select, insert
+    plumbline_identity invitations: select, delete
+    plumbline_identity members: select, insert
+    plumbline_identity people: select, insert
+    plumbline_identity sessions: select, insert, delete
+    plumbline_identity setup_links: select, insert
+    plumbline_identity sign_in_providers: select
+    plumbline_identity tenants: select, insert, update
+    plumbline_queue jobs: select, update, delete
+    ");
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -24,7 +24,20 @@ fn name(route: &Route) -> String {
 #[test]
 fn the_public_routes_are_these() {
     let public: Vec<String> = routes().iter().filter(|route| route.access == Access::Public).map(name).collect();
-    insta::assert_snapshot!(public.join("\n"), @"");
+    insta::assert_snapshot!(public.join("\n"), @r"
+    GET /healthz
+    GET /invitations/{tenant}/{token}
+    POST /invitations/{tenant}/{token}
+    GET /oidc/callback
+    GET /setup/{token}
+    POST /setup/{token}
+    GET /sign-in
+    POST /sign-in
+    GET /sign-in/tenant
+    GET /sign-in/{tenant}/oidc
+    GET /static/{path:.*}
+    POST /theme
+    ");
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -72,7 +85,8 @@ async fn another_tenants_things_are_not_there(pool: PgPool) {
         assert_eq!(answer.status, 404, "{} of another tenant: {}", name(&route), answer.body);
         if route.method == Method::GET {
             let answer = owner.get(&path).await;
-            assert_eq!(answer.status, 200, "{} of the own tenant: {}", name(&route), answer.body);
+            let shown = answer.status == 200 || answer.location().starts_with("/sources/");
+            assert!(shown, "{} of the own tenant: {} {}", name(&route), answer.status, answer.body);
         }
         walked += 1;
     }

@@ -3,12 +3,16 @@
 use anyhow::{Context, Result};
 use chrono::TimeDelta;
 use plumbline_core::clock::{Clock, SystemClock};
+use plumbline_core::id::Mint;
 use plumbline_core::role::Role;
 use plumbline_tests::app::{PASSWORD, noon};
 use plumbline_tests::browser::ORIGIN;
 use plumbline_tests::provider::{Provider, sign_in_at_provider};
 use plumbline_tests::{Answer, Browser, TestApp};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use sqlx::PgPool;
+use std::sync::Arc;
 
 const CALLBACK: &str = "http://127.0.0.1:8080/oidc/callback";
 const OWNER: &str = "owner@harborlane.example.com";
@@ -27,7 +31,7 @@ async fn configure(owner: &mut Browser, provider: &Provider) {
     let ready = &provider.ready;
     let fields =
         [("issuer", ready.issuer.as_str()), ("client_id", &ready.client_id), ("client_secret", &ready.client_secret)];
-    owner.send_form("/members/sign-in", &fields).await;
+    owner.send_form("/provider", &fields).await;
     assert_eq!(owner.get("/account").await.texts(".flash-good").len(), 1, "the provider is configured");
 }
 
@@ -63,7 +67,7 @@ async fn a_member_comes_in_and_the_session_reaches_this_tenant_alone(pool: PgPoo
     assert_eq!((answer.status, answer.location()), (303, "/"), "{}", answer.body);
     assert_eq!(robin.get("/audit").await.status, 200);
     let account = robin.get("/account").await;
-    assert_eq!(account.texts("main tbody .cell-title"), ["Harbor Lane"]);
+    assert_eq!(account.texts("[aria-labelledby=tenants-title] .cell-title"), ["Harbor Lane"]);
     assert_eq!(robin.send_form("/tenant", &[("slug", "quiet-cove")]).await.status, 404);
     let fields = [("current", PASSWORD), ("new", "quite another lead weight")];
     assert_eq!(robin.send_form("/account/password", &fields).await.status, 403, "nor the person's password");
@@ -122,7 +126,7 @@ async fn a_tenants_provider_takes_over_nobody_of_another_tenant(pool: PgPool) ->
 
     come_in(&mut attacker, "harbor-lane", "robin.reed@example.com").await?;
 
-    assert_eq!(attacker.get("/account").await.texts("main tbody .cell-title"), ["Harbor Lane"]);
+    assert_eq!(attacker.get("/account").await.texts("[aria-labelledby=tenants-title] .cell-title"), ["Harbor Lane"]);
     let (people, joined): (i64, i32) = sqlx::query_as(
         "select (select count(*) from people where email = 'robin.reed@example.com'),
                 (select cardinality(joined) from people where person_id = $1)",
@@ -146,7 +150,7 @@ async fn somebody_who_claimed_an_address_with_a_password_does_not_come_along(poo
 
     let mut claimant = app.signed_in("robin.reed@example.com").await;
 
-    assert_eq!(claimant.get("/account").await.texts("main tbody .cell-title"), ["Quiet Cove"]);
+    assert_eq!(claimant.get("/account").await.texts("[aria-labelledby=tenants-title] .cell-title"), ["Quiet Cove"]);
     Ok(())
 }
 
@@ -198,7 +202,7 @@ async fn a_wrong_client_secret_signs_nobody_in_and_is_not_told(pool: PgPool) -> 
         ("client_id", &provider.ready.client_id),
         ("client_secret", "a wrong secret"),
     ];
-    owner.send_form("/members/sign-in", &fields).await;
+    owner.send_form("/provider", &fields).await;
 
     let answer = come_in(&mut app.anonymous(), "harbor-lane", OWNER).await?;
 
@@ -227,10 +231,11 @@ async fn an_issuer_on_the_inside_is_not_spoken_to(pool: PgPool) -> Result<()> {
     let (app, _, _provider) = with_provider(pool.clone()).await?;
     assert_eq!(app.anonymous().get("/sign-in/harbor-lane/oidc").await.status, 303);
 
-    sqlx::query("update tenants set slug = 'harbor-lane-before'").execute(&pool).await?;
-    let guarded = TestApp::start(pool.clone()).await;
-    sqlx::query("update tenants set slug = 'harbor-lane-guarded' where tenant_id = $1").bind(guarded.tenant.id.0).execute(&pool).await?;
-    let answer = guarded.anonymous().get("/sign-in/harbor-lane-before/oidc").await;
+    let guarded = TestApp::configured(pool, |parts| {
+        parts.mint = Arc::new(Mint::new(parts.clock.clone(), StdRng::seed_from_u64(8)));
+    })
+    .await;
+    let answer = guarded.anonymous().get("/sign-in/harbor-lane/oidc").await;
 
     assert_eq!(answer.status, 422, "{}", answer.body);
     Ok(())

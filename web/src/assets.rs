@@ -43,8 +43,13 @@ async fn file(
     let hash = hash(&file);
     let keep = if version.v.as_ref() == Some(&hash) { "public, max-age=31536000, immutable" } else { "no-cache" };
     Ok(HttpResponse::Ok()
-        .content_type(mime_guess::from_path(path.as_str()).first_or_octet_stream().as_ref())
+        .content_type(content_type(&path))
         .insert_header((header::CACHE_CONTROL, keep))
         .insert_header((header::ETAG, format!("\"{hash}\"")))
         .body(file.data.into_owned()))
+}
+
+fn content_type(path: &str) -> String {
+    let kind = mime_guess::from_path(path).first_or_octet_stream();
+    if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() }
 }

@@ -31,7 +31,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn index(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
-    let query = Query::parse(words::query(&call.visit().here));
+    let query = Query::parse(&call.visit().here);
     let catalogue = call.catalogue();
     let list = List::read(&mut call.tx, catalogue, &query, call.now).await?;
     if call.wants_fragment() {

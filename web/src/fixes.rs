@@ -22,7 +22,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn index(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
-    let query = Query::parse(words::query(&call.visit().here));
+    let query = Query::parse(&call.visit().here);
     let catalogue = call.catalogue();
     let list = List::read(&mut call.tx, catalogue, &query).await?;
     if call.wants_fragment() {
@@ -32,7 +32,7 @@ async fn index(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
 }
 
 async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
-    let after = Query::parse(words::query(&call.visit().here)).after;
+    let after = Query::parse(&call.visit().here).after;
     let catalogue = call.catalogue();
     let one = One::read(&mut call.tx, catalogue, FixId(*id), after).await?;
     call.page(&OnePage { frame: call.frame(Nav::Fixes), one })
@@ -119,12 +119,12 @@ struct Query {
 }
 
 impl Query {
-    fn parse(text: &str) -> Self {
+    fn parse(address: &str) -> Self {
         let mut query = Self::default();
-        for (key, value) in form_urlencoded::parse(text.as_bytes()) {
+        for (key, value) in words::query(address) {
             match key.as_ref() {
                 "layer" => query.layer = Layer::parse(&value),
-                "after" => query.after = Some(value.into_owned()),
+                "after" => query.after = Some(value),
                 _ => {}
             }
         }

@@ -56,6 +56,10 @@ fn read<T: DeserializeOwned>(req: &HttpRequest, fields: Vec<(String, String)>) -
     if !secret.admits(&token) {
         return Err(WebError::Forged);
     }
+    // The database keeps no text with a zero byte in it.
+    if fields.iter().any(|(_, value)| value.contains('\0')) {
+        return Err(WebError::Invalid("What was typed has a character in it that cannot be stored.".into()));
+    }
     let typed = fields.into_iter().filter(|(name, _)| name != FIELD);
     let typed = form_urlencoded::Serializer::new(String::new()).extend_pairs(typed).finish();
     let typed = web::Query::<T>::from_query(&typed)

@@ -36,13 +36,14 @@ impl Theme {
         }
     }
 
-    /// What the toggle changes to.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Light, Self::Dark];
+
     #[must_use]
-    pub fn next(self) -> Self {
+    pub fn title(self) -> &'static str {
         match self {
-            Self::Auto => Self::Dark,
-            Self::Dark => Self::Light,
-            Self::Light => Self::Auto,
+            Self::Auto => "System",
+            Self::Light => "Light",
+            Self::Dark => "Dark",
         }
     }
 }

@@ -87,7 +87,8 @@ pub fn check_new(password: &SecretString, email: &str) -> Result<(), WebError> {
     if length > LONGEST {
         return Err(WebError::Invalid(format!("A password has at most {LONGEST} characters.")));
     }
-    if text.eq_ignore_ascii_case(email) || text.chars().all(|c| Some(c) == text.chars().next()) {
+    let first = text.chars().next();
+    if text.eq_ignore_ascii_case(email) || text.chars().all(|letter| Some(letter) == first) {
         return Err(WebError::Invalid("That password is easily guessed. A few words will do.".to_owned()));
     }
     Ok(())

@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-const PATH: &str = "/members/sign-in";
+const PATH: &str = "/provider";
 
 #[derive(Template)]
 #[template(path = "provider.html")]
@@ -38,9 +38,9 @@ struct Typed {
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![
-        Route::get("/members/sign-in", show),
-        Route::post("/members/sign-in", save),
-        Route::post("/members/sign-in/remove", remove),
+        Route::get("/provider", show),
+        Route::post("/provider", save),
+        Route::post("/provider/remove", remove),
     ]
 }
 

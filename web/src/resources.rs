@@ -22,7 +22,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn index(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
-    let query = Query::parse(words::query(&call.visit().here));
+    let query = Query::parse(&call.visit().here);
     let list = List::read(&mut call.tx, &query, call.now).await?;
     if call.wants_fragment() {
         return call.page(&list);
@@ -45,14 +45,10 @@ struct Query {
 }
 
 impl Query {
-    fn parse(text: &str) -> Self {
+    fn parse(address: &str) -> Self {
         let mut query = Self::default();
-        for (key, value) in form_urlencoded::parse(text.as_bytes()) {
-            let value = value.trim();
-            if value.is_empty() || value.len() > 1000 {
-                continue;
-            }
-            let value = Some(value.to_owned());
+        for (key, value) in words::query(address) {
+            let value = Some(value);
             match key.as_ref() {
                 "kind" => query.filter.kind = value,
                 "account" => query.filter.account = value,
@@ -226,7 +222,7 @@ mod tests {
 
     #[test]
     fn an_address_comes_back_from_what_it_says() {
-        let query = Query::parse("kind=aws.s3.bucket&q=a%26b&colour=red");
+        let query = Query::parse("/resources?kind=aws.s3.bucket&q=a%26b&colour=red");
         assert_eq!(query.href(), "/resources?kind=aws.s3.bucket&q=a%26b");
         assert_eq!(query.with("kind", "aws.s3.bucket").href(), "/resources?q=a%26b");
     }

@@ -5,6 +5,8 @@ use chrono::TimeDelta;
 use plumbline_core::kind::Kinds;
 use plumbline_core::layer::Layer;
 use plumbline_policy::Catalogue;
+use std::borrow::Cow;
+use url::form_urlencoded;
 
 /// A length of time in its largest unit.
 #[must_use]
@@ -76,10 +78,12 @@ pub(crate) fn capital(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// The part of an address after its question mark.
-#[must_use]
-pub(crate) fn query(address: &str) -> &str {
-    address.split_once('?').map_or("", |(_, query)| query)
+/// What an address says after its question mark: trimmed, and without what is empty or no text of ours.
+pub(crate) fn query(address: &str) -> impl Iterator<Item = (Cow<'_, str>, String)> {
+    let text = address.split_once('?').map_or("", |(_, query)| query);
+    form_urlencoded::parse(text.as_bytes())
+        .map(|(key, value)| (key, value.trim().to_owned()))
+        .filter(|(_, value)| !value.is_empty() && value.len() <= 1000 && !value.contains('\0'))
 }
 
 #[cfg(test)]

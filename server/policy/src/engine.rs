@@ -3,6 +3,7 @@
 use crate::catalogue::File;
 use crate::check::Check;
 use crate::facts;
+use plumbline_core::kind::Kinds;
 use plumbline_core::verdict::Verdict;
 use regorus::languages::rego::compiler::Compiler;
 use regorus::rvm::program::Program;
@@ -241,17 +242,33 @@ fn answer(value: &regorus::Value) -> Result<Decision, String> {
     Ok(Decision { verdict, observed, message, missing: Vec::new() })
 }
 
+/// What the check needs and does not have. An attribute that is neither there nor said to be unread was not read either:
+/// a collector reports what there is none of as null.
 fn missing(check: &Check, subject: &Subject, related: &BTreeMap<String, Related<'_>>) -> Vec<Missing> {
-    let mut missing: Vec<Missing> =
-        check.needs.iter().filter_map(|attribute| subject.unread.get(attribute).cloned()).collect();
+    let mut missing: Vec<Missing> = check.needs.iter().filter_map(|need| lacking(subject, need)).collect();
     for (name, relation) in &check.related {
         let Some(seen) = related.get(name) else { continue };
         missing.extend(seen.blind.iter().cloned());
         for resource in &seen.resources {
-            missing.extend(relation.needs.iter().filter_map(|attribute| resource.unread.get(attribute).cloned()));
+            missing.extend(relation.needs.iter().filter_map(|need| lacking(resource, need)));
         }
     }
     missing.sort();
     missing.dedup();
     missing
+}
+
+fn lacking(subject: &Subject, attribute: &str) -> Option<Missing> {
+    if let Some(missing) = subject.unread.get(attribute) {
+        return Some(missing.clone());
+    }
+    if subject.attributes.contains_key(attribute) {
+        return None;
+    }
+    let permission = Kinds::builtin().get(&subject.kind).and_then(|kind| kind.permission_for(attribute));
+    Some(Missing {
+        what: attribute.to_owned(),
+        permission: permission.unwrap_or_default().to_owned(),
+        detail: "It was not reported.".to_owned(),
+    })
 }

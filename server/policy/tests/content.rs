@@ -28,7 +28,12 @@ fn kinds() -> Kinds {
     Kinds::parse(files.iter().map(|(name, text)| (name.as_str(), text.as_str()))).expect("a valid catalogue")
 }
 
-fn subject(kind: &str, resource: &CaseResource, number: usize) -> Subject {
+/// A case names what matters; what else the check needs is there as null: read, and there is none.
+fn subject(kind: &str, resource: &CaseResource, needs: &[String], number: usize) -> Subject {
+    let mut attributes = resource.attributes.clone();
+    for need in needs.iter().filter(|need| !resource.unread.contains(*need)) {
+        attributes.entry(need.clone()).or_insert(serde_json::Value::Null);
+    }
     let uid = resource.uid.clone().unwrap_or_else(|| format!("case:{kind}:{number}"));
     Subject {
         kind: kind.to_owned(),
@@ -37,7 +42,7 @@ fn subject(kind: &str, resource: &CaseResource, number: usize) -> Subject {
         account: resource.account.clone().unwrap_or_else(|| "111122223333".to_owned()),
         region: resource.region.clone().unwrap_or_else(|| "eu-west-1".to_owned()),
         tags: resource.tags.clone(),
-        attributes: resource.attributes.clone(),
+        attributes,
         unread: resource.unread.iter().map(|a| (a.clone(), missing(a))).collect(),
         ..Subject::default()
     }
@@ -49,11 +54,11 @@ fn missing(what: &str) -> Missing {
 }
 
 fn run(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<(), String> {
-    let judged = subject(&check.resource, &case.resource, 0);
+    let judged = subject(&check.resource, &case.resource, &check.needs, 0);
     let mut seen: BTreeMap<&str, Vec<Subject>> = BTreeMap::new();
     for (name, relation) in &check.related {
         let resources = case.related.get(name).map_or(&[][..], Vec::as_slice);
-        let subjects = resources.iter().enumerate().map(|(n, r)| subject(&relation.kind, r, n + 1)).collect();
+        let subjects = resources.iter().enumerate().map(|(n, r)| subject(&relation.kind, r, &relation.needs, n + 1)).collect();
         seen.insert(name, subjects);
     }
     let related = seen

@@ -125,7 +125,7 @@ async fn by_name(
     let rows = sqlx::query_as(
         "select resource_id, kind, uid, name, account, region, exposure, criticality, changed_at from resources
          where tenant_id = $1 and retired_at is null
-           and (lower(name) ~>=~ lower($2) and lower(name) ~<~ lower($2) || chr(1114111) or uid = $2)
+           and (lower(name) ~>=~ lower($2) and lower(name) ~<~ (lower($2) || chr(1114111)) or uid = $2)
            and (lower(name) ~>~ $3 or (lower(name) = $3 and resource_id > $4))
            and ($5::text is null or kind = $5) and ($6::text is null or account = $6)
            and ($7::text is null or region = $7)
@@ -151,7 +151,7 @@ async fn by_name(
 pub async fn search(tx: &mut TenantTx, text: &str, limit: i64) -> Result<Vec<Uuid>, StoreError> {
     let rows: Vec<(Uuid,)> = sqlx::query_as(
         "(select resource_id from resources
-          where tenant_id = $1 and lower(name) ~>=~ lower($2) and lower(name) ~<~ lower($2) || chr(1114111)
+          where tenant_id = $1 and lower(name) ~>=~ lower($2) and lower(name) ~<~ (lower($2) || chr(1114111))
           order by lower(name) using ~<~ limit $3)
          union
          (select resource_id from resources where tenant_id = $1 and uid = $2 limit $3)",

@@ -90,7 +90,7 @@ async fn somebody_known_has_to_sign_in_and_then_joins(pool: PgPool) {
     let answer = robin.submit(&link, &link, &[]).await;
 
     assert_eq!(answer.status, 303);
-    assert_eq!(robin.get("/account").await.texts("main tbody .cell-title")[..2], ["Harbor Lane", "Quiet Cove"]);
+    assert_eq!(robin.get("/account").await.texts("[aria-labelledby=tenants-title] .cell-title"), ["Harbor Lane", "Quiet Cove"]);
 }
 
 /// An invitation to somebody's address is no way to their password.

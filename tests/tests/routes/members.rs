@@ -32,7 +32,7 @@ async fn the_last_owner_can_neither_be_demoted_nor_removed(pool: PgPool) {
 
     app.join(&app.tenant, Role::Owner, "second@example.com").await;
     owner.send_form(&format!("/members/{id}/role"), &[("role", "auditor")]).await;
-    assert_eq!(owner.get("/members/sign-in").await.status, 403, "with a second owner it can be done");
+    assert_eq!(owner.get("/provider").await.status, 403, "with a second owner it can be done");
 }
 
 #[sqlx::test(migrations = "../migrations")]

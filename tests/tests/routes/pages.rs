@@ -75,7 +75,7 @@ async fn no_page_of_ours_has_a_script_or_a_style_in_it(pool: PgPool) {
     let app = TestApp::start(pool).await;
     let mut owner = app.owner().await;
 
-    for path in ["/sign-in", "/account", "/members", "/members/sign-in", "/audit", "/no-such-page"] {
+    for path in ["/sign-in", "/account", "/members", "/provider", "/audit", "/no-such-page"] {
         let page = owner.get(path).await;
         assert!(page.texts("script:not([src])").is_empty() && page.texts("style").is_empty(), "{path}");
         for attribute in [" style=", " onclick=", " hx-on", "javascript:"] {

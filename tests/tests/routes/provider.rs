@@ -11,10 +11,10 @@ async fn the_client_secret_is_sealed_and_never_shown(pool: PgPool) {
     let app = TestApp::start(pool).await;
     let mut owner = app.owner().await;
 
-    let answer = owner.send_form("/members/sign-in", &FIELDS).await;
+    let answer = owner.send_form("/provider", &FIELDS).await;
 
     assert_eq!(answer.status, 303);
-    let page = owner.get("/members/sign-in").await;
+    let page = owner.get("/provider").await;
     assert!(page.body.contains("https://id.example.com") && !page.body.contains("hush"));
     let (row, log): (String, String) = sqlx::query_as(
         "select (select string_agg(encode(sealed_secret, 'escape') || p::text, '') from sign_in_providers p),
@@ -30,14 +30,14 @@ async fn the_client_secret_is_sealed_and_never_shown(pool: PgPool) {
 async fn an_empty_secret_keeps_the_old_one_but_never_for_another_issuer(pool: PgPool) {
     let app = TestApp::start(pool).await;
     let mut owner = app.owner().await;
-    owner.send_form("/members/sign-in", &FIELDS).await;
-    owner.get("/members/sign-in").await;
+    owner.send_form("/provider", &FIELDS).await;
+    owner.get("/provider").await;
 
-    owner.send_form("/members/sign-in", &[FIELDS[0], FIELDS[1], ("client_secret", "")]).await;
+    owner.send_form("/provider", &[FIELDS[0], FIELDS[1], ("client_secret", "")]).await;
     assert_eq!(owner.get("/account").await.texts(".flash"), ["Members can now sign in through your provider."]);
 
     let elsewhere = [("issuer", "https://elsewhere.example.com"), FIELDS[1], ("client_secret", "")];
-    owner.send_form("/members/sign-in", &elsewhere).await;
+    owner.send_form("/provider", &elsewhere).await;
     assert_eq!(owner.get("/account").await.texts(".flash"), ["A new issuer or client needs its client secret."]);
 }
 
@@ -46,8 +46,8 @@ async fn an_issuer_inside_our_network_is_refused(pool: PgPool) {
     let app = TestApp::start(pool).await;
     let mut owner = app.owner().await;
     for inside in ["https://127.0.0.1", "https://169.254.169.254", "https://[::1]", "http://id.example.com", "https://10.0.0.8:8443"] {
-        owner.send_form("/members/sign-in", &[("issuer", inside), FIELDS[1], FIELDS[2]]).await;
-        let flash = owner.get("/members/sign-in").await;
+        owner.send_form("/provider", &[("issuer", inside), FIELDS[1], FIELDS[2]]).await;
+        let flash = owner.get("/provider").await;
         assert_eq!(flash.texts(".flash-bad").len(), 1, "{inside}");
     }
 

@@ -13,7 +13,7 @@ async fn signing_in_leads_to_the_page_that_was_asked_for(pool: PgPool) {
 
     let sent_away = browser.get("/audit?action=member.invited").await;
     assert_eq!(sent_away.location(), "/sign-in?then=%2Faudit%3Faction%3Dmember.invited");
-    let form = browser.get(&sent_away.location().to_owned()).await;
+    let form = browser.get(sent_away.location()).await;
     let then = form.attribute("input[name=then]", "value").expect("where to go");
     let answer = browser
         .submit("/sign-in", "/sign-in", &[("email", "Auditor@Example.com"), ("password", PASSWORD), ("then", &then)])

@@ -20,7 +20,6 @@ use plumbline_store::posture::CheckState;
 use plumbline_store::{PageRequest, attestation, compliance};
 use serde::Deserialize;
 use serde_json::json;
-use url::form_urlencoded;
 
 const PAGE: i64 = 50;
 
@@ -202,10 +201,10 @@ async fn show(mut call: Call<ReadPosture>, path: web::Path<(String, String)>) ->
 /// Which verdict's resources are looked at, and where the page begins.
 fn looked_at(here: &str) -> (Verdict, Option<String>) {
     let mut looked_at = (Verdict::Fail, None);
-    for (key, value) in form_urlencoded::parse(words::query(here).as_bytes()) {
+    for (key, value) in words::query(here) {
         match key.as_ref() {
             "verdict" => looked_at.0 = Verdict::parse(&value).unwrap_or(Verdict::Fail),
-            "after" => looked_at.1 = Some(value.into_owned()),
+            "after" => looked_at.1 = Some(value),
             _ => {}
         }
     }

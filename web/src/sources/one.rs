@@ -15,7 +15,6 @@ use plumbline_core::id::SourceId;
 use plumbline_core::role::Permission;
 use plumbline_store::PageRequest;
 use plumbline_store::source::{self, BlindSpot, Probe, SourceRow};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 /// After this long a test that has not ended is not waited for any more.
@@ -119,9 +118,7 @@ struct Page {
 async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
     let id = SourceId(id.into_inner());
     let row = source::get(&mut call.tx, id).await?;
-    let after = form_urlencoded::parse(words::query(&call.visit().here).as_bytes())
-        .find(|(key, _)| key == "after")
-        .map(|(_, value)| value.into_owned());
+    let after = words::query(&call.visit().here).find(|(key, _)| key == "after").map(|(_, value)| value);
     let runs = source::runs(&mut call.tx, id, &PageRequest { after, size: 12 }).await?;
     let blind = source::blind_spots(&mut call.tx, id).await?;
     let recipes = call.collector(&row.provider).map(|collector| collector.access(&row.settings)).unwrap_or_default();

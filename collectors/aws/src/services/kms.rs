@@ -14,8 +14,6 @@ use std::collections::BTreeMap;
 pub(super) const READERS: &[Reader] = &[reader!("kms.keys", keys)];
 
 const AT_ONCE: usize = 8;
-/// Grants kept of one key; a key of a busy account has tens of thousands, and one page shows who holds them.
-const GRANTS: i32 = 100;
 
 const DESCRIBED: [&str; 14] = [
     "KeyManager",
@@ -146,12 +144,22 @@ async fn policy(scope: &Scope, client: &Client, arn: &str) -> Detail<Option<Valu
         .map(|answer| answer.policy().map(document))
 }
 
+/// The grants, of each grantee one: a key of a busy account has tens of thousands, and few who hold them.
 async fn grants(scope: &Scope, client: &Client, arn: &str) -> Detail<Value> {
-    let call = client.list_grants().key_id(arn).limit(GRANTS).send();
-    scope
-        .detail("Grants", "kms:ListGrants", &["KMSInvalidStateException"], call)
-        .await
-        .map(|answer| answer.grants().iter().map(grant).collect())
+    let mut holders = BTreeMap::new();
+    let mut pages = client.list_grants().key_id(arn).limit(100).into_paginator().send();
+    loop {
+        match scope.detail("Grants", "kms:ListGrants", &["KMSInvalidStateException"], pages.try_next()).await {
+            Detail::Read(Some(page)) => {
+                for found in page.grants() {
+                    let holder = found.grantee_principal().or(found.grantee_service_principal()).unwrap_or_default();
+                    holders.entry(holder.to_owned()).or_insert_with(|| grant(found));
+                }
+            }
+            Detail::Read(None) | Detail::Absent => return Detail::Read(holders.into_values().collect()),
+            Detail::Unread(unread) => return Detail::Unread(unread),
+        }
+    }
 }
 
 fn grant(grant: &GrantListEntry) -> Value {

@@ -27,6 +27,8 @@ pub struct Listed {
     pub seen_at: DateTime<Utc>,
 }
 
+type ListedRow = (Vec<u8>, Json<State>, DateTime<Utc>, DateTime<Utc>);
+
 /// Finds the state of a session that is neither idle for too long nor over, and notes that it was used.
 ///
 /// # Errors
@@ -113,7 +115,7 @@ pub async fn end_all(tx: &mut IdentityTx, person: PersonId) -> Result<u64, Store
 /// # Errors
 /// When the database does not answer.
 pub async fn list(tx: &mut IdentityTx, person: PersonId, now: DateTime<Utc>) -> Result<Vec<Listed>, StoreError> {
-    let rows: Vec<(Vec<u8>, Json<State>, DateTime<Utc>, DateTime<Utc>)> = sqlx::query_as(
+    let rows: Vec<ListedRow> = sqlx::query_as(
         "select key_hash, state, signed_in_at, seen_at from sessions
          where person_id = $1 and expires_at > $2 and seen_at > $3
          order by seen_at desc limit 50",
