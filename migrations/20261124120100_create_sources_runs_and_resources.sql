@@ -49,7 +49,7 @@ create table runs (
 );
 create index runs_of_source on runs (tenant_id, source_id, run_id desc);
 create index runs_running on runs (tenant_id, source_id) where state = 'running';
-call protect_tenant_table('runs', 'select, insert, update');
+call protect_tenant_table('runs', 'select, insert, update, delete');
 
 -- The scopes of a run that did not end complete, for as long as the run is kept. Complete ones are counted on the run.
 create table run_scopes (
@@ -62,9 +62,9 @@ create table run_scopes (
     permission text,
     detail text,
     primary key (tenant_id, run_id, account, region, reader),
-    foreign key (tenant_id, run_id) references runs
+    foreign key (tenant_id, run_id) references runs on delete cascade
 );
-call protect_tenant_table('run_scopes', 'select, insert');
+call protect_tenant_table('run_scopes', 'select, insert, delete');
 
 -- How well each scope of a source is seen now.
 create table scopes (

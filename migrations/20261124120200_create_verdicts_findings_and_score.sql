@@ -154,7 +154,7 @@ call protect_tenant_table('postures', 'select, insert');
 create table score_ledger (
     tenant_id uuid not null,
     at timestamptz not null,
-    cause text not null check (cause in ('fixed', 'new_failure', 'new_resource', 'new_vulnerability', 'exception', 'ours')),
+    cause text not null check (cause in ('fixed', 'new_failure', 'new_resource', 'new_vulnerability', 'exception', 'disconnected', 'ours')),
     delta double precision not null,
     gross_delta double precision not null,
     findings bigint not null,

@@ -53,11 +53,7 @@ impl PrivatePostgres {
         home.create_cluster(&binaries)?;
         claim::stop_orphan(&home.cluster).await?;
         let child = home.launch(&binaries).await?;
-        let postgres = Self {
-            home,
-            child: Some(child),
-            _lock: lock,
-        };
+        let postgres = Self { home, child: Some(child), _lock: lock };
         ensure_roles(&postgres.home).await?;
         Ok(postgres)
     }
@@ -118,32 +114,21 @@ async fn ensure_roles(home: &Home) -> anyhow::Result<()> {
     let mut db = home.connect(SUPERUSER).await?;
     for (role, powers) in [
         (OWNER, "login createrole nosuperuser nobypassrls"),
-        (
-            APP,
-            "login noinherit nosuperuser nobypassrls nocreaterole nocreatedb",
-        ),
+        (APP, "login noinherit nosuperuser nobypassrls nocreaterole nocreatedb"),
     ] {
-        let known: bool =
-            sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
-                .bind(role)
-                .fetch_one(&mut db)
-                .await?;
-        let verb = if known { "alter" } else { "create" };
-        sqlx::query(AssertSqlSafe(format!("{verb} role {role} with {powers}")))
-            .execute(&mut db)
-            .await?;
-    }
-    let known: bool =
-        sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-            .bind(DATABASE)
+        let known: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
+            .bind(role)
             .fetch_one(&mut db)
             .await?;
-    if !known {
-        sqlx::query(AssertSqlSafe(format!(
-            "create database {DATABASE} owner {OWNER}"
-        )))
-        .execute(&mut db)
+        let verb = if known { "alter" } else { "create" };
+        sqlx::query(AssertSqlSafe(format!("{verb} role {role} with {powers}"))).execute(&mut db).await?;
+    }
+    let known: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(DATABASE)
+        .fetch_one(&mut db)
         .await?;
+    if !known {
+        sqlx::query(AssertSqlSafe(format!("create database {DATABASE} owner {OWNER}"))).execute(&mut db).await?;
     }
     Ok(db.close().await?)
 }

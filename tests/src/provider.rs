@@ -89,7 +89,8 @@ pub async fn sign_in_at_provider(link: &str, email: &str) -> Result<Url> {
 }
 
 fn led_to(from: &Url, answer: &reqwest::Response) -> Result<Url> {
-    let to = answer.headers().get(header::LOCATION).with_context(|| format!("{from} leads nowhere: {}", answer.status()))?;
+    let to =
+        answer.headers().get(header::LOCATION).with_context(|| format!("{from} leads nowhere: {}", answer.status()))?;
     Ok(from.join(to.to_str()?)?)
 }
 

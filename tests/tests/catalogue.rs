@@ -93,8 +93,11 @@ async fn no_role_of_the_application_can_get_round_row_security(pool: PgPool) {
         .expect("the role");
         assert!(!able, "{role} has no powers of its own");
 
-        let (owned,): (i64,) =
-            sqlx::query_as("select count(*) from pg_class where relowner = $1::regrole").bind(role).fetch_one(&pool).await.expect("a count");
+        let (owned,): (i64,) = sqlx::query_as("select count(*) from pg_class where relowner = $1::regrole")
+            .bind(role)
+            .fetch_one(&pool)
+            .await
+            .expect("a count");
         assert_eq!(owned, 0, "{role} owns no table, and so cannot lift its row-level security");
     }
 }
@@ -157,7 +160,8 @@ async fn enter(conn: &mut PgConnection, tenant: &str) {
 
 async fn count(conn: &mut PgConnection, table: &str) -> i64 {
     let select = format!("select count(*) from {table}");
-    let (rows,): (i64,) = sqlx::query_as(AssertSqlSafe(select)).fetch_one(conn).await.unwrap_or_else(|e| panic!("{table}: {e}"));
+    let (rows,): (i64,) =
+        sqlx::query_as(AssertSqlSafe(select)).fetch_one(conn).await.unwrap_or_else(|e| panic!("{table}: {e}"));
     rows
 }
 
@@ -262,7 +266,12 @@ async fn a_tenant_reads_neither_passwords_nor_sessions_and_knows_its_members_alo
     let known: Vec<(String,)> = sqlx::query_as("select email from people").fetch_all(&mut *conn).await.expect("people");
     assert_eq!(known, [("member@example.com".to_owned(),)]);
 
-    for hidden in ["select password_hash from people", "select joined from people", "select 1 from sessions", "select 1 from setup_links"] {
+    for hidden in [
+        "select password_hash from people",
+        "select joined from people",
+        "select 1 from sessions",
+        "select 1 from setup_links",
+    ] {
         let refused = sqlx::query(AssertSqlSafe(hidden)).execute(&mut *conn).await;
         assert!(refused.is_err(), "{hidden}");
     }

@@ -56,7 +56,10 @@ async fn somebody_anonymous_is_sent_to_sign_in_from_every_other_route(pool: PgPo
         assert_eq!(answer.status, 303, "{}", name(&route));
         assert!(answer.location().starts_with("/sign-in"), "{} leads to {}", name(&route), answer.location());
 
-        let as_json = TestRequest::default().method(route.method.clone()).uri(&path).insert_header(("Accept", "application/json"));
+        let as_json = TestRequest::default()
+            .method(route.method.clone())
+            .uri(&path)
+            .insert_header(("Accept", "application/json"));
         let answer = app.anonymous().send(as_json.insert_header(("Origin", ORIGIN))).await;
         assert!([401, 403].contains(&answer.status), "{} as JSON: {}", name(&route), answer.status);
     }
@@ -128,7 +131,10 @@ async fn no_other_site_can_send_any_form(pool: PgPool) {
         let post = || TestRequest::post().uri(&path);
         let attempts = [
             ("no token", post().insert_header(("Origin", ORIGIN)).set_form(FIELDS)),
-            ("a foreign origin", post().insert_header(("Origin", "https://elsewhere.example.com")).set_form(&with_token)),
+            (
+                "a foreign origin",
+                post().insert_header(("Origin", "https://elsewhere.example.com")).set_form(&with_token),
+            ),
             ("no origin at all", post().set_form(&with_token)),
             (
                 "a cross-site request",
@@ -137,7 +143,13 @@ async fn no_other_site_can_send_any_form(pool: PgPool) {
                     .insert_header(("Origin", "https://elsewhere.example.com"))
                     .set_form(&with_token),
             ),
-            ("JSON", post().insert_header(("Origin", ORIGIN)).insert_header(("Content-Type", "application/json")).set_payload("{}")),
+            (
+                "JSON",
+                post()
+                    .insert_header(("Origin", ORIGIN))
+                    .insert_header(("Content-Type", "application/json"))
+                    .set_payload("{}"),
+            ),
         ];
         for (what, request) in attempts {
             let answer = owner.send(request).await;
@@ -158,7 +170,8 @@ async fn a_token_of_another_session_is_refused(pool: PgPool) {
     let mut analyst = app.analyst().await;
     let theirs = analyst.token("/account").await;
 
-    let answer = owner.post("/members/invite", &[("email", "a@example.com"), ("role", "owner"), ("csrf", &theirs)]).await;
+    let answer =
+        owner.post("/members/invite", &[("email", "a@example.com"), ("role", "owner"), ("csrf", &theirs)]).await;
 
     assert_eq!(answer.status, 403);
     assert_eq!(answer.texts("h1"), ["This form is out of date"]);

@@ -51,7 +51,8 @@ async fn each_role_may_call_what_the_matrix_says(pool: PgPool) {
             cells.push(if route.path == "/sign-out" && role.is_some() { "yes" } else { verdict(&answer) });
         }
         let name = format!("{} {}", route.method, route.path);
-        writeln!(matrix, "{name:<58}{:<10}{:<10}{:<10}{:<10}{}", cells[0], cells[1], cells[2], cells[3], cells[4]).expect("text");
+        writeln!(matrix, "{name:<58}{:<10}{:<10}{:<10}{:<10}{}", cells[0], cells[1], cells[2], cells[3], cells[4])
+            .expect("text");
     }
 
     insta::assert_snapshot!("routes", matrix);

@@ -97,7 +97,8 @@ async fn sessions(person: &SignedIn) -> Result<Vec<SessionRow>, WebError> {
 /// A browser's name from what it says of itself; in doubt, what it says.
 fn browser(agent: &str) -> String {
     let known = [("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")];
-    let systems = [("Android", "Android"), ("iPhone", "iPhone"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux")];
+    let systems =
+        [("Android", "Android"), ("iPhone", "iPhone"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux")];
     let name = known.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
     let system = systems.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
     match (name, system) {

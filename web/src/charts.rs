@@ -58,8 +58,8 @@ impl Trend {
             area: format!("{net} L{WIDTH} {HEIGHT} L0 {HEIGHT} Z"),
             gross: accepted.then(|| scale.path(points, |p| p.gross_score)),
             grid: scale.grid(),
-            first: text::day(first.at),
-            last: text::day(last.at),
+            first: instant(first, first, last),
+            last: instant(last, first, last),
             rows: points.iter().rev().step_by(points.len().div_ceil(12)).map(Row::of).collect(),
             net,
         })
@@ -85,7 +85,16 @@ fn summary(first: &TrendPoint, last: &TrendPoint) -> String {
         _ if change > 0.0 => format!("rose by {:.1} points", change),
         _ => format!("fell by {:.1} points", -change),
     };
-    format!("The score {moved} from {} to {}: {} then, {} now.", text::day(first.at), text::day(last.at), whole(first.score), whole(last.score))
+    let (from, to) = (instant(first, first, last), instant(last, first, last));
+    format!("The score {moved} from {from} to {to}: {} then, {} now.", whole(first.score), whole(last.score))
+}
+
+/// The day of a point, or its time where all are of one day.
+fn instant(point: &TrendPoint, first: &TrendPoint, last: &TrendPoint) -> String {
+    if first.at.date_naive() == last.at.date_naive() {
+        return point.at.format("%H:%M UTC").to_string();
+    }
+    text::day(point.at)
 }
 
 /// Where a number stands: the axis runs over the tens around what is drawn.

@@ -61,10 +61,7 @@ impl Secret {
 }
 
 /// The secret of this request's forms: the session's, else that of the visit, whose cookie is made when there is none.
-pub(crate) fn secret_of(
-    req: &HttpRequest,
-    state: &AppState,
-) -> Result<(Secret, Option<Cookie<'static>>), WebError> {
+pub(crate) fn secret_of(req: &HttpRequest, state: &AppState) -> Result<(Secret, Option<Cookie<'static>>), WebError> {
     if let Some(signed_in) = session::signed_in(&req.get_session()) {
         return Ok((signed_in.csrf, None));
     }

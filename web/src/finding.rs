@@ -226,7 +226,7 @@ impl One {
             message: found.message.clone(),
             why: check.map_or_else(String::new, |check| check.why.clone()),
             expected: check.map_or_else(String::new, |check| check.expected.clone()),
-            observed: tree::document("Observed", &found.observed),
+            observed: tree::document("Observed", &found.observed).into_iter().map(Attribute::in_words).collect(),
             factors: factors(&found),
             resource: ResourceLink::of(&found),
             fix: fix.map(|fix| FixLink {
@@ -303,7 +303,7 @@ impl Sight {
         if found.scope_outcome.as_deref() != Some("complete") {
             return Self {
                 clear: false,
-                words: format!("Not verified {since}: {}", lost(found)),
+                words: format!("Not verified {since}. {}", lost(found)),
                 permission: found.scope_permission.clone().filter(|permission| !permission.is_empty()),
                 at,
             };
@@ -324,10 +324,10 @@ impl Sight {
 
 /// Why the scope of the finding was not read.
 fn lost(found: &FindingDetail) -> String {
-    match (found.scope_outcome.as_deref(), &found.scope_detail) {
-        (Some("denied"), _) => "the provider refuses the reading.".to_owned(),
-        (_, Some(detail)) if !detail.is_empty() => format!("reading it failed ({detail})."),
-        _ => "reading it failed.".to_owned(),
+    match (found.scope_outcome.as_deref(), found.scope_detail.as_deref().map(|detail| detail.trim_end_matches('.'))) {
+        (Some("denied"), _) => "The provider refuses the reading.".to_owned(),
+        (_, Some(detail)) if !detail.is_empty() => format!("Reading it failed: {detail}."),
+        _ => "Reading it failed.".to_owned(),
     }
 }
 

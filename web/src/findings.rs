@@ -115,12 +115,13 @@ impl List {
     ) -> Result<Self, StoreError> {
         let found = search(tx, catalogue, &query.text).await?;
         // Sums are kept by check and not by resource: they are exact for a search that found only checks.
-        let countable = found.as_ref().is_none_or(|found| found.resources.is_empty());
+        let of_checks = found.as_ref().is_none_or(|found| found.resources.is_empty());
         let filter = query.filter(catalogue, found);
         let page = PageRequest { after: query.after.clone(), size: PAGE };
         let rows = finding::list(tx, &filter, &page).await?;
         let sources = source::names(tx).await?;
         let counts = Counts::read(tx, catalogue, query, &filter).await?;
+        let countable = of_checks && counts.facets.exact;
         let total = countable.then(|| text::plural(counts.total(query), "finding"));
         Ok(Self {
             facets: Facet::ALL.into_iter().filter_map(|f| counts.view(f, catalogue, query, &sources, countable)).collect(),

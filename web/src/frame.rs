@@ -131,7 +131,12 @@ impl Frame {
     /// Up to two letters for the person's badge.
     #[must_use]
     pub fn initials(&self) -> String {
-        self.person_name.split_whitespace().filter_map(|word| word.chars().next()).take(2).flat_map(char::to_uppercase).collect()
+        self.person_name
+            .split_whitespace()
+            .filter_map(|word| word.chars().next())
+            .take(2)
+            .flat_map(char::to_uppercase)
+            .collect()
     }
 }
 

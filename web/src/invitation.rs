@@ -58,10 +58,7 @@ fn empty() -> SecretString {
 }
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![
-        Route::get("/invitations/{tenant}/{token}", ask),
-        Route::post("/invitations/{tenant}/{token}", accept),
-    ]
+    vec![Route::get("/invitations/{tenant}/{token}", ask), Route::post("/invitations/{tenant}/{token}", accept)]
 }
 
 /// The path of an invitation's link.
@@ -194,11 +191,7 @@ async fn join(
 }
 
 /// The signed-in person, if it is still they who are invited.
-async fn invited_person(
-    tx: &mut IdentityTx,
-    visitor: &Visitor,
-    found: &Invitation,
-) -> Result<PersonId, WebError> {
+async fn invited_person(tx: &mut IdentityTx, visitor: &Visitor, found: &Invitation) -> Result<PersonId, WebError> {
     let who = visitor.signed_in().ok_or(WebError::Forbidden)?;
     let caller = person::caller(tx, who.person).await?.ok_or(WebError::NotFound)?;
     if is_invited(&caller.person, who.only, found) { Ok(who.person) } else { Err(WebError::Forbidden) }

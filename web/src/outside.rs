@@ -15,10 +15,32 @@ const MOST_BYTES: usize = 1024 * 1024;
 
 /// Space that is not the public internet's: IANA's special-purpose registries, and what carries an address inside.
 const NOT_PUBLIC: [&str; 26] = [
-    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-    "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-    "224.0.0.0/4", "240.0.0.0/4", "::/3", "4000::/2", "8000::/1", "2001::/23", "2001:db8::/32", "2002::/16",
-    "3fff::/20", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8",
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.88.99.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+    "::/3",
+    "4000::/2",
+    "8000::/1",
+    "2001::/23",
+    "2001:db8::/32",
+    "2002::/16",
+    "3fff::/20",
+    "64:ff9b::/96",
+    "fc00::/7",
+    "fe80::/10",
+    "ff00::/8",
 ];
 
 /// Why a request did not go out or come back.
@@ -118,10 +140,7 @@ impl Outside {
     ///
     /// # Errors
     /// When the address may not be spoken to, nobody answers in time, or the answer is too long.
-    pub async fn send(
-        &self,
-        request: openidconnect::HttpRequest,
-    ) -> Result<openidconnect::HttpResponse, OutsideError> {
+    pub async fn send(&self, request: openidconnect::HttpRequest) -> Result<openidconnect::HttpResponse, OutsideError> {
         let request = reqwest::Request::try_from(request)?;
         may_go(request.url(), self.private_allowed).map_err(OutsideError::Refused)?;
         let mut answer = self.client.execute(request).await?;
@@ -152,8 +171,21 @@ mod tests {
     #[test]
     fn what_is_inside_is_not_public_and_what_is_outside_is() {
         for inside in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1",
-            "::ffff:10.0.0.1", "fd00::1", "fe80::1", "64:ff9b::a00:1", "2002:7f00:1::", "224.0.0.1", "255.255.255.255",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "::ffff:10.0.0.1",
+            "fd00::1",
+            "fe80::1",
+            "64:ff9b::a00:1",
+            "2002:7f00:1::",
+            "224.0.0.1",
+            "255.255.255.255",
         ] {
             assert!(!is_public(inside.parse().expect("an address")), "{inside}");
         }
@@ -164,7 +196,16 @@ mod tests {
 
     #[test]
     fn an_issuer_in_disguise_is_refused() {
-        for typed in ["https://127.1/", "https://0x7f000001", "https://2130706433", "https://[::ffff:127.0.0.1]", "http://id.example.com", "file:///etc/passwd", "https://a:b@example.com", "https://example.com/?x"] {
+        for typed in [
+            "https://127.1/",
+            "https://0x7f000001",
+            "https://2130706433",
+            "https://[::ffff:127.0.0.1]",
+            "http://id.example.com",
+            "file:///etc/passwd",
+            "https://a:b@example.com",
+            "https://example.com/?x",
+        ] {
             assert!(check_url(typed, false).is_err(), "{typed}");
         }
         assert!(check_url("https://id.example.com/realm", false).is_ok());

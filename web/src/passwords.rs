@@ -15,7 +15,8 @@ const SHORTEST: usize = 12;
 const LONGEST: usize = 200;
 
 /// A hash that no password has, checked for people who do not exist, so that they take as long as those who do.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$cGx1bWJsaW5lLW5vYm9keQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$cGx1bWJsaW5lLW5vYm9keQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Hashes and checks passwords.
 #[derive(Clone)]

@@ -79,6 +79,7 @@ struct Key {
 struct Unknown {
     verdicts: String,
     blind_scopes: Option<String>,
+    one_blind: bool,
     checks: Vec<UnknownCheck>,
     permissions: Vec<Lacking>,
 }
@@ -91,8 +92,8 @@ struct UnknownCheck {
 
 struct Lacking {
     name: String,
+    /// What could be decided or read with it.
     cures: String,
-    checks: String,
 }
 
 /// One line of what changed.
@@ -196,21 +197,28 @@ async fn unknown(
     }
     undecided.sort_by_key(|state| std::cmp::Reverse(state.unknown));
     let ids: Vec<String> = undecided.iter().take(30).map(|state| state.check_id.clone()).collect();
-    let permissions = posture::missing_permissions(tx, &ids).await?;
     Ok(Some(Unknown {
         verdicts: text::plural(undecided.iter().map(|state| state.unknown).sum(), "verdict"),
-        blind_scopes: (blind > 0).then(|| text::number(blind)),
+        blind_scopes: (blind > 0).then(|| text::plural(blind, "scope")),
+        one_blind: blind == 1,
         checks: undecided.iter().take(4).map(|state| unknown_check(state, catalogue)).collect(),
-        permissions: permissions
-            .into_iter()
-            .take(5)
-            .map(|missing| Lacking {
-                name: missing.permission,
-                cures: text::plural(missing.verdicts, "verdict"),
-                checks: text::plural(missing.checks, "check"),
-            })
-            .collect(),
+        permissions: lacking(tx, &ids).await?,
     }))
+}
+
+/// The permissions that would cure most: those whose lack hides whole scopes first, then those that hide attributes.
+async fn lacking(tx: &mut TenantTx, checks: &[String]) -> Result<Vec<Lacking>, StoreError> {
+    let scopes = posture::denied_scopes(tx).await?;
+    let attributes = posture::missing_permissions(tx, checks).await?;
+    let of_scopes = scopes.into_iter().take(4).map(|denied| Lacking {
+        name: denied.permission,
+        cures: text::plural(denied.scopes, "scope"),
+    });
+    let of_attributes = attributes.into_iter().map(|missing| Lacking {
+        name: missing.permission,
+        cures: format!("{} of {}", text::plural(missing.verdicts, "verdict"), text::plural(missing.checks, "check")),
+    });
+    Ok(of_scopes.chain(of_attributes).take(7).collect())
 }
 
 fn unknown_check(state: &CheckState, catalogue: &Catalogue) -> UnknownCheck {
@@ -242,6 +250,7 @@ fn cause(word: &str, findings: i64) -> String {
         "new_failure" => text::plural(findings, "new failure"),
         "new_resource" => format!("{} on new resources", text::plural(findings, "finding")),
         "new_vulnerability" => format!("{} from newly known vulnerabilities", text::plural(findings, "finding")),
+        "disconnected" => format!("{} of a source that was disconnected", text::plural(findings, "finding")),
         "exception" => format!("{} with risk accepted, or no longer", text::plural(findings, "finding")),
         _ => format!("{} moved by a change of our own checks", text::plural(findings, "finding")),
     }

@@ -27,6 +27,7 @@ struct ProviderPage {
     changed: Option<String>,
     redirect_uri: String,
     sign_in_link: String,
+    refused: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -37,32 +38,43 @@ struct Typed {
 }
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![
-        Route::get("/provider", show),
-        Route::post("/provider", save),
-        Route::post("/provider/remove", remove),
-    ]
+    vec![Route::get("/provider", show), Route::post("/provider", save), Route::post("/provider/remove", remove)]
 }
 
 async fn show(mut call: Call<ManageMembers>) -> Result<HttpResponse, WebError> {
+    let page = page(&mut call, None).await?;
+    call.page(&page)
+}
+
+/// The page as things stand, or with what was typed and why it will not do.
+async fn page(call: &mut Call<ManageMembers>, refused: Option<(&Typed, String)>) -> Result<ProviderPage, WebError> {
     let known = provider::settings(&mut call.tx).await?;
     let changed = known.as_ref().map(|known| text::when(known.changed_at));
-    let (issuer, client_id) = known.map(|known| (known.issuer, known.client_id)).unwrap_or_default();
-    call.page(&ProviderPage {
+    let (issuer, client_id) = match &refused {
+        Some((typed, _)) => (typed.issuer.clone(), typed.client_id.clone()),
+        None => known.map(|known| (known.issuer, known.client_id)).unwrap_or_default(),
+    };
+    Ok(ProviderPage {
         frame: call.frame(Nav::Members),
         issuer,
         client_id,
         changed,
         redirect_uri: oidc::redirect_uri(call.config()),
         sign_in_link: call.config().link(&format!("/sign-in/{}/oidc", call.tenant.slug)),
+        refused: refused.map(|(_, words)| words),
     })
+}
+
+async fn refuse(mut call: Call<ManageMembers>, typed: &Typed, words: String) -> Result<HttpResponse, WebError> {
+    let page = page(&mut call, Some((typed, words))).await?;
+    call.visit().page_with(HttpResponse::UnprocessableEntity(), &page)
 }
 
 async fn save(mut call: Call<ManageMembers>, form: Form<Typed>) -> Result<HttpResponse, WebError> {
     let Form(typed) = form;
     let (issuer, client_id) = (typed.issuer.trim(), typed.client_id.trim());
     if let Err(words) = check(&call, issuer, client_id) {
-        return Ok(call.refuse(PATH, Flash::bad(words)));
+        return refuse(call, &typed, words).await;
     }
     let secret = typed.client_secret.expose_secret().trim();
     let sealed = match secret.is_empty() {
@@ -70,7 +82,7 @@ async fn save(mut call: Call<ManageMembers>, form: Form<Typed>) -> Result<HttpRe
         false => Some(call.seal(&secret_owner(call.tenant.id), &SecretString::from(secret))?),
     };
     match provider::configure(&mut call.tx, issuer, client_id, sealed.as_ref(), call.now).await {
-        Err(StoreError::Conflict(words)) => return Ok(call.refuse(PATH, Flash::bad(words))),
+        Err(StoreError::Conflict(words)) => return refuse(call, &typed, words).await,
         other => other?,
     }
     let detail = json!({ "issuer": issuer, "client_id": client_id, "new_secret": sealed.is_some() });

@@ -14,8 +14,8 @@ use actix_web::web;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use plumbline_core::id::{PersonId, TenantId};
-use plumbline_store::identity::session::{self as stored, State};
 use plumbline_store::identity::Token;
+use plumbline_store::identity::session::{self as stored, State};
 
 const WHO: &str = "who";
 const FLASH: &str = "flash";

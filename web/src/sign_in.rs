@@ -68,8 +68,7 @@ async fn sign_in(visitor: Visitor, form: Form<Typed>) -> Result<HttpResponse, We
         Some(person) => enter(&visitor, person, local_path(&typed.then)).await,
         None => {
             let then = local_path(&typed.then).to_owned();
-            let page =
-                SignInPage { frame: visitor.frame(), email: typed.email, then, refused: Some(REFUSED) };
+            let page = SignInPage { frame: visitor.frame(), email: typed.email, then, refused: Some(REFUSED) };
             visitor.page_with(HttpResponse::UnprocessableEntity(), &page)
         }
     }
@@ -106,7 +105,8 @@ pub(crate) async fn enter(visitor: &Visitor, person: PersonId, then: &str) -> Re
 }
 
 async fn to_provider(visitor: Visitor, query: web::Query<Word>) -> HttpResponse {
-    let slug: String = query.slug.trim().to_lowercase().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    let slug: String =
+        query.slug.trim().to_lowercase().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
     visitor.go(&format!("/sign-in/{slug}/oidc"))
 }
 

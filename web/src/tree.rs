@@ -24,6 +24,14 @@ pub(crate) struct Line {
     pub(crate) value: String,
 }
 
+impl Attribute {
+    /// The same under a name of words, for names that are ours and not the provider's.
+    #[must_use]
+    pub(crate) fn in_words(self) -> Self {
+        Self { name: crate::words::capital(&self.name.replace('_', " ")), ..self }
+    }
+}
+
 /// The attributes of an object, by name.
 #[must_use]
 pub(crate) fn attributes(object: &Map<String, Value>) -> Vec<Attribute> {

@@ -66,7 +66,7 @@ impl Wanted {
                 external_id: external_id.clone(),
                 principal: role_arn.clone().unwrap_or_else(|| "ARN_OF_THE_MANAGEMENT_ACCOUNT_USER".to_owned()),
             }),
-            Some(Access::AccessKey) => None,
+            Some(Access::Key) => None,
             None => Some(Self { role: ROLE.to_owned(), external_id: "EXTERNAL_ID".to_owned(), principal: ours }),
         }
     }

@@ -46,7 +46,7 @@ impl Clients {
         }
         if let Some(credentials) = key(secret) {
             loader = loader.credentials_provider(credentials);
-        } else if matches!(settings.access, Access::AccessKey) {
+        } else if matches!(settings.access, Access::Key) {
             return Err(CollectError::Settings("The access key is missing.".to_owned()));
         }
         let own = loader.load().await;
@@ -55,7 +55,7 @@ impl Clients {
             | Access::Organization { role_arn: Some(role_arn), external_id, .. } => {
                 assume(&own, role_arn, external_id).await
             }
-            Access::AccessKey | Access::Organization { role_arn: None, .. } => own,
+            Access::Key | Access::Organization { role_arn: None, .. } => own,
         };
         Ok(Self { settings: settings.clone(), base })
     }

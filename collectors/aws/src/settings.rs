@@ -34,7 +34,8 @@ pub enum Access {
         external_id: String,
     },
     /// An access key of the account itself, in the secret.
-    AccessKey,
+    #[serde(rename = "access_key")]
+    Key,
     /// The management account of an organization, by key or by role; every active member account is read through the
     /// role of that name.
     Organization {
@@ -94,7 +95,7 @@ impl Settings {
                 role(role_arn)?;
                 external(external_id)
             }
-            Access::AccessKey => Ok(()),
+            Access::Key => Ok(()),
             Access::Organization { role_arn, member_role, external_id } => {
                 if let Some(arn) = role_arn {
                     role(arn)?;

@@ -24,9 +24,7 @@ impl Binaries {
             return Self::chosen(Path::new(&folder), cluster);
         }
         let packaged = packaged(Path::new(DEBIAN));
-        let wanted = packaged
-            .iter()
-            .find(|(version, _)| cluster.is_none_or(|cluster| cluster == *version));
+        let wanted = packaged.iter().find(|(version, _)| cluster.is_none_or(|cluster| cluster == *version));
         let on_path = || env::split_paths(&env::var_os("PATH")?).find(|folder| is_complete(folder));
         match (wanted, on_path()) {
             (Some((_, folder)), _) => Ok(Self::inside(folder)),
@@ -34,19 +32,13 @@ impl Binaries {
             (None, None) => bail!(
                 "no Postgres {} found: install the package {}, set PLUMBLINE_PG_BIN to its bin folder, or set DATABASE_URL",
                 cluster.map_or(format!("{OLDEST} or later"), |version| version.to_string()),
-                cluster.map_or("postgresql".to_owned(), |version| format!(
-                    "postgresql-{version}"
-                )),
+                cluster.map_or("postgresql".to_owned(), |version| format!("postgresql-{version}")),
             ),
         }
     }
 
     fn chosen(folder: &Path, cluster: Option<u32>) -> anyhow::Result<Self> {
-        ensure!(
-            is_complete(folder),
-            "there are no initdb and postgres in {}",
-            folder.display()
-        );
+        ensure!(is_complete(folder), "there are no initdb and postgres in {}", folder.display());
         let version = version(folder)?;
         ensure!(
             version >= OLDEST,
@@ -64,10 +56,7 @@ impl Binaries {
     }
 
     fn inside(folder: &Path) -> Self {
-        Self {
-            initdb: folder.join("initdb"),
-            postgres: folder.join("postgres"),
-        }
+        Self { initdb: folder.join("initdb"), postgres: folder.join("postgres") }
     }
 }
 
@@ -79,12 +68,7 @@ fn is_complete(folder: &Path) -> bool {
 fn packaged(root: &Path) -> Vec<(u32, PathBuf)> {
     let folders = fs::read_dir(root).into_iter().flatten().flatten();
     let mut found: Vec<_> = folders
-        .filter_map(|folder| {
-            Some((
-                folder.file_name().to_str()?.parse().ok()?,
-                folder.path().join("bin"),
-            ))
-        })
+        .filter_map(|folder| Some((folder.file_name().to_str()?.parse().ok()?, folder.path().join("bin"))))
         .filter(|(version, bin)| *version >= OLDEST && is_complete(bin))
         .collect();
     found.sort_by(|a, b| b.cmp(a));
@@ -93,17 +77,11 @@ fn packaged(root: &Path) -> Vec<(u32, PathBuf)> {
 
 /// The major version, from a line such as `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
 fn version(folder: &Path) -> anyhow::Result<u32> {
-    let output = Command::new(folder.join("postgres"))
-        .arg("--version")
-        .output()?;
+    let output = Command::new(folder.join("postgres")).arg("--version").output()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let number = text
-        .split_whitespace()
-        .find(|word| word.starts_with(|first: char| first.is_ascii_digit()));
+    let number = text.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()));
     let major = number.and_then(|number| number.split(|c: char| !c.is_ascii_digit()).next());
-    major
-        .and_then(|major| major.parse().ok())
-        .with_context(|| format!("cannot read a version from '{}'", text.trim()))
+    major.and_then(|major| major.parse().ok()).with_context(|| format!("cannot read a version from '{}'", text.trim()))
 }
 
 #[cfg(test)]
@@ -121,10 +99,7 @@ mod tests {
             }
         }
 
-        let versions: Vec<_> = packaged(root.path())
-            .into_iter()
-            .map(|(version, _)| version)
-            .collect();
+        let versions: Vec<_> = packaged(root.path()).into_iter().map(|(version, _)| version).collect();
 
         assert_eq!(versions, [17, 15]);
     }

@@ -17,12 +17,7 @@ use super::{PAUSE, STOP_WITHIN, signal};
 
 /// Takes the data folder for this process; the lock ends with the process however that ends.
 pub(super) fn lock(data: &Path) -> anyhow::Result<Flock<File>> {
-    let file = OpenOptions::new()
-        .create(true)
-        .read(true)
-        .write(true)
-        .truncate(false)
-        .open(data.join("lock"))?;
+    let file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(data.join("lock"))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(mut held) => {
             held.set_len(0)?;
@@ -44,9 +39,7 @@ pub(super) fn lock(data: &Path) -> anyhow::Result<Flock<File>> {
 /// Puts to rest a server whose product was killed. A pid file that names a stranger is removed: the number was reused.
 pub(super) async fn stop_orphan(cluster: &Path) -> anyhow::Result<()> {
     let pid_file = cluster.join("postmaster.pid");
-    let Some(pid) = fs::read_to_string(&pid_file)
-        .ok()
-        .and_then(|text| text.lines().next()?.trim().parse::<u32>().ok())
+    let Some(pid) = fs::read_to_string(&pid_file).ok().and_then(|text| text.lines().next()?.trim().parse::<u32>().ok())
     else {
         return Ok(());
     };
@@ -57,20 +50,14 @@ pub(super) async fn stop_orphan(cluster: &Path) -> anyhow::Result<()> {
         fs::remove_file(&pid_file)?;
         return Ok(());
     }
-    for (how, patience) in [
-        (Signal::SIGINT, STOP_WITHIN),
-        (Signal::SIGQUIT, STOP_WITHIN / 2),
-    ] {
+    for (how, patience) in [(Signal::SIGINT, STOP_WITHIN), (Signal::SIGQUIT, STOP_WITHIN / 2)] {
         signal(pid, how);
         let deadline = Instant::now() + patience;
         while works_in(pid, cluster) && Instant::now() < deadline {
             tokio::time::sleep(PAUSE).await;
         }
     }
-    ensure!(
-        !works_in(pid, cluster),
-        "an earlier database server (process {pid}) does not stop: end it by hand"
-    );
+    ensure!(!works_in(pid, cluster), "an earlier database server (process {pid}) does not stop: end it by hand");
     Ok(())
 }
 

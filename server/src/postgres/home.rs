@@ -63,19 +63,12 @@ impl Home {
 
     /// The major version of the cluster that is there.
     pub(super) fn version(&self) -> Option<u32> {
-        fs::read_to_string(self.cluster.join("PG_VERSION"))
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
+        fs::read_to_string(self.cluster.join("PG_VERSION")).ok()?.trim().parse().ok()
     }
 
     /// Makes a folder that only the database's user may enter, or checks that it is one.
     fn private_folder(&self, folder: &Path) -> anyhow::Result<()> {
-        let uid = self
-            .drop_to
-            .as_ref()
-            .map_or(Uid::current(), |user| user.uid);
+        let uid = self.drop_to.as_ref().map_or(Uid::current(), |user| user.uid);
         if !folder.exists() {
             DirBuilder::new().mode(0o700).create(folder)?;
             self.give_to_user(folder)?;
@@ -111,21 +104,10 @@ impl Home {
             .command(&binaries.initdb)
             .arg("-D")
             .arg(&unfinished)
-            .args([
-                "-U",
-                SUPERUSER,
-                "--auth=trust",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-                "--data-checksums",
-            ])
+            .args(["-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"])
             .output()
             .with_context(|| format!("cannot run {}", binaries.initdb.display()))?;
-        ensure!(
-            output.status.success(),
-            "initdb failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        ensure!(output.status.success(), "initdb failed: {}", String::from_utf8_lossy(&output.stderr));
         fs::write(unfinished.join("pg_hba.conf"), "local all all trust\n")?;
         fs::rename(&unfinished, &self.cluster)
             .with_context(|| format!("cannot move the new cluster to {}", self.cluster.display()))
@@ -134,15 +116,9 @@ impl Home {
     /// A command that runs as the database's user, in no folder in particular, away from the terminal's Ctrl-C.
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command
-            .current_dir("/")
-            .process_group(0)
-            .stdin(Stdio::null());
+        command.current_dir("/").process_group(0).stdin(Stdio::null());
         if let Some(user) = &self.drop_to {
-            command
-                .uid(user.uid.as_raw())
-                .gid(user.gid.as_raw())
-                .env("HOME", "/");
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw()).env("HOME", "/");
         }
         command
     }
@@ -172,16 +148,7 @@ impl Home {
             .arg(&self.cluster)
             .arg("-k")
             .arg(&self.socket)
-            .args([
-                "-h",
-                "",
-                "-p",
-                &PORT.to_string(),
-                "-c",
-                "unix_socket_permissions=0700",
-                "-c",
-                "timezone=UTC",
-            ])
+            .args(["-h", "", "-p", &PORT.to_string(), "-c", "unix_socket_permissions=0700", "-c", "timezone=UTC"])
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
@@ -192,10 +159,7 @@ impl Home {
         let deadline = Instant::now() + READY_WITHIN;
         loop {
             if let Some(status) = child.try_wait()? {
-                bail!(
-                    "the database ended while starting ({status}):\n{}",
-                    self.log_tail()
-                );
+                bail!("the database ended while starting ({status}):\n{}", self.log_tail());
             }
             if self.connect(SUPERUSER).await.is_ok() {
                 return Ok(());
@@ -218,8 +182,7 @@ impl Home {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("host", &self.socket.to_string_lossy())
             .finish();
-        let mut url = Url::parse("postgres://localhost:5432")
-            .unwrap_or_else(|_| unreachable!("a constant URL"));
+        let mut url = Url::parse("postgres://localhost:5432").unwrap_or_else(|_| unreachable!("a constant URL"));
         let _had_host = url.set_username(role);
         url.set_path(db);
         url.set_query(Some(&query));
@@ -243,9 +206,7 @@ fn unprivileged_user() -> anyhow::Result<Option<User>> {
             return Ok(Some(user));
         }
     }
-    bail!(
-        "Postgres refuses to run as root, and there is no user 'postgres' or 'nobody' to run it as"
-    )
+    bail!("Postgres refuses to run as root, and there is no user 'postgres' or 'nobody' to run it as")
 }
 
 /// Refuses a data folder below one that the database's user may not enter, naming that one.

@@ -12,23 +12,17 @@ use super::{
 };
 
 async fn answer(postgres: &PrivatePostgres, role: &str, sql: &'static str) -> String {
-    let mut db = PgConnection::connect(&postgres.url_for(role, DATABASE))
-        .await
-        .unwrap();
+    let mut db = PgConnection::connect(&postgres.url_for(role, DATABASE)).await.unwrap();
     sqlx::query_scalar(sql).fetch_one(&mut db).await.unwrap()
 }
 
 async fn with_a_note(data: &Path) -> PrivatePostgres {
     let postgres = PrivatePostgres::start(data).await.unwrap();
-    let mut db = PgConnection::connect(&postgres.url_for(OWNER, DATABASE))
+    let mut db = PgConnection::connect(&postgres.url_for(OWNER, DATABASE)).await.unwrap();
+    sqlx::raw_sql("create table note as select 'kept' as text; grant select on note to plumbline_app")
+        .execute(&mut db)
         .await
         .unwrap();
-    sqlx::raw_sql(
-        "create table note as select 'kept' as text; grant select on note to plumbline_app",
-    )
-    .execute(&mut db)
-    .await
-    .unwrap();
     postgres
 }
 
@@ -50,7 +44,8 @@ async fn the_application_role_cannot_pass_row_level_security() {
     let data = tempfile::tempdir().unwrap();
     let postgres = PrivatePostgres::start(data.path()).await.unwrap();
 
-    let powers = "select rolsuper || ' ' || rolbypassrls || ' ' || rolinherit from pg_roles where rolname = current_user";
+    let powers =
+        "select rolsuper || ' ' || rolbypassrls || ' ' || rolinherit from pg_roles where rolname = current_user";
 
     assert_eq!(answer(&postgres, APP, powers).await, "false false false");
     assert_eq!(answer(&postgres, OWNER, powers).await, "false false true");
@@ -89,11 +84,7 @@ async fn a_pid_file_that_names_a_stranger_is_no_obstacle_and_the_stranger_lives(
     let cluster = first.home.cluster.clone();
     first.stop().await.unwrap();
     let mut stranger = Command::new("sleep").arg("600").spawn().unwrap();
-    fs::write(
-        cluster.join("postmaster.pid"),
-        format!("{}\n", stranger.id()),
-    )
-    .unwrap();
+    fs::write(cluster.join("postmaster.pid"), format!("{}\n", stranger.id())).unwrap();
 
     let again = PrivatePostgres::start(data.path()).await.unwrap();
 
@@ -108,16 +99,9 @@ async fn a_second_product_on_the_same_folder_is_told_who_has_it() {
     let data = tempfile::tempdir().unwrap();
     let _first = PrivatePostgres::start(data.path()).await.unwrap();
 
-    let refused = PrivatePostgres::start(data.path())
-        .await
-        .err()
-        .unwrap()
-        .to_string();
+    let refused = PrivatePostgres::start(data.path()).await.err().unwrap().to_string();
 
-    assert!(
-        refused.contains(&format!("in use by process {}", std::process::id())),
-        "{refused}"
-    );
+    assert!(refused.contains(&format!("in use by process {}", std::process::id())), "{refused}");
 }
 
 #[tokio::test]
@@ -135,10 +119,7 @@ async fn an_unfinished_initdb_is_started_over() {
 fn a_path_too_long_for_a_socket_gets_a_short_one() {
     let long = PathBuf::from(format!("/{}", "d".repeat(200)));
 
-    assert_eq!(
-        socket_folder(Path::new("/srv/plumbline")),
-        Path::new("/srv/plumbline/run")
-    );
+    assert_eq!(socket_folder(Path::new("/srv/plumbline")), Path::new("/srv/plumbline/run"));
     assert!(socket_folder(&long).as_os_str().len() <= LONGEST_SOCKET_FOLDER);
     assert_ne!(socket_folder(&long), socket_folder(&long.join("other")));
 }

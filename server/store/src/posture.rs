@@ -198,3 +198,27 @@ pub async fn missing_permissions(
     .await?;
     Ok(rows)
 }
+
+/// A permission whose lack keeps whole scopes from being read.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct DeniedScopes {
+    pub permission: String,
+    pub scopes: i64,
+}
+
+/// The permissions that hide whole scopes now, the most scopes first; at most eight.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn denied_scopes(tx: &mut TenantTx) -> Result<Vec<DeniedScopes>, StoreError> {
+    let rows = sqlx::query_as(
+        "select c.permission, count(*) as scopes
+         from scopes c join sources s on s.tenant_id = c.tenant_id and s.source_id = c.source_id
+         where c.tenant_id = $1 and c.outcome = 'denied' and c.permission <> '' and s.removed_at is null
+         group by c.permission order by scopes desc, c.permission limit 8",
+    )
+    .bind(tx.tenant().0)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}

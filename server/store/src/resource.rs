@@ -33,6 +33,8 @@ pub struct ResourceRow {
     pub exposure: String,
     pub criticality: String,
     pub changed_at: DateTime<Utc>,
+    /// The name in lower case, as the database sorts by it.
+    sought_name: String,
 }
 
 /// How many resources carry a kind, an account or a region.
@@ -71,7 +73,7 @@ pub async fn counts(tx: &mut TenantTx, filter: &ResourceFilter) -> Result<Vec<Re
     Ok(rows)
 }
 
-/// A page of the inventory. A search is ordered by name and read from the index of names; all else by id.
+/// A page of the inventory. A search is ordered by name, behind what has the text as its uid; all else by id.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -81,32 +83,49 @@ pub async fn list(
     page: &PageRequest,
 ) -> Result<Page<ResourceRow>, StoreError> {
     match &filter.search {
-        Some(text) => by_name(tx, filter, text, page).await,
+        Some(text) => {
+            let mut found = by_name(tx, filter, text, page).await?;
+            if page.after.is_none() {
+                found.items.splice(0..0, by_uid(tx, filter, text).await?);
+            }
+            Ok(found)
+        }
         None => by_id(tx, filter, page).await,
     }
 }
 
+/// An account's resources are read from the index of each kind that it has, all others in the order of their ids.
 async fn by_id(
     tx: &mut TenantTx,
     filter: &ResourceFilter,
     page: &PageRequest,
 ) -> Result<Page<ResourceRow>, StoreError> {
+    const OF_ACCOUNT: &str = "
+        select r.* from (
+            select distinct source_id, kind from resource_counts
+            where tenant_id = $1 and account = $4 and ($3::text is null or kind = $3) and ($5::text is null or region = $5)
+        ) c cross join lateral (
+            select resource_id, kind, uid, name, account, region, exposure, criticality, changed_at, sought_name from resources
+            where tenant_id = $1 and source_id = c.source_id and kind = c.kind and account = $4 and retired_at is null
+              and resource_id > $2 and ($5::text is null or region = $5)
+            order by resource_id limit $6
+        ) r
+        order by r.resource_id limit $6";
+    const OF_ALL: &str = "
+        select resource_id, kind, uid, name, account, region, exposure, criticality, changed_at, sought_name from resources
+        where tenant_id = $1 and retired_at is null and resource_id > $2
+          and ($3::text is null or kind = $3) and ($4::text is null or account = $4) and ($5::text is null or region = $5)
+        order by resource_id limit $6";
     let after: Uuid = page.after.as_deref().and_then(|text| text.parse().ok()).unwrap_or(Uuid::nil());
-    let rows = sqlx::query_as(
-        "select resource_id, kind, uid, name, account, region, exposure, criticality, changed_at from resources
-         where tenant_id = $1 and retired_at is null and resource_id > $2
-           and ($3::text is null or kind = $3) and ($4::text is null or account = $4)
-           and ($5::text is null or region = $5)
-         order by resource_id limit $6",
-    )
-    .bind(tx.tenant().0)
-    .bind(after)
-    .bind(&filter.kind)
-    .bind(&filter.account)
-    .bind(&filter.region)
-    .bind(page.size + 1)
-    .fetch_all(tx.conn())
-    .await?;
+    let rows = sqlx::query_as(if filter.account.is_some() { OF_ACCOUNT } else { OF_ALL })
+        .bind(tx.tenant().0)
+        .bind(after)
+        .bind(&filter.kind)
+        .bind(&filter.account)
+        .bind(&filter.region)
+        .bind(page.size + 1)
+        .fetch_all(tx.conn())
+        .await?;
     Ok(Page::cut(rows, page.size, |row: &ResourceRow| row.resource_id.to_string()))
 }
 
@@ -123,13 +142,13 @@ async fn by_name(
         .and_then(|(id, name)| Some((name.to_owned(), id.parse().ok()?)))
         .unwrap_or((String::new(), Uuid::nil()));
     let rows = sqlx::query_as(
-        "select resource_id, kind, uid, name, account, region, exposure, criticality, changed_at from resources
+        "select resource_id, kind, uid, name, account, region, exposure, criticality, changed_at, sought_name from resources
          where tenant_id = $1 and retired_at is null
-           and (lower(name) ~>=~ lower($2) and lower(name) ~<~ (lower($2) || chr(1114111)) or uid = $2)
-           and (lower(name) ~>~ $3 or (lower(name) = $3 and resource_id > $4))
+           and sought_name ~>=~ lower($2) and sought_name ~<~ (lower($2) || chr(1114111))
+           and sought_name ~>=~ $3 and (sought_name <> $3 or resource_id > $4)
            and ($5::text is null or kind = $5) and ($6::text is null or account = $6)
            and ($7::text is null or region = $7)
-         order by lower(name) using ~<~, resource_id limit $8",
+         order by sought_name using ~<~, resource_id limit $8",
     )
     .bind(tx.tenant().0)
     .bind(text)
@@ -141,7 +160,25 @@ async fn by_name(
     .bind(page.size + 1)
     .fetch_all(tx.conn())
     .await?;
-    Ok(Page::cut(rows, page.size, |row: &ResourceRow| format!("{} {}", row.resource_id, row.name.to_lowercase())))
+    Ok(Page::cut(rows, page.size, |row: &ResourceRow| format!("{} {}", row.resource_id, row.sought_name)))
+}
+
+async fn by_uid(tx: &mut TenantTx, filter: &ResourceFilter, text: &str) -> Result<Vec<ResourceRow>, StoreError> {
+    let rows = sqlx::query_as(
+        "select resource_id, kind, uid, name, account, region, exposure, criticality, changed_at, sought_name from resources
+         where tenant_id = $1 and uid = $2 and retired_at is null
+           and ($3::text is null or kind = $3) and ($4::text is null or account = $4) and ($5::text is null or region = $5)
+           and not starts_with(sought_name, lower($2))
+         order by resource_id limit 20",
+    )
+    .bind(tx.tenant().0)
+    .bind(text)
+    .bind(&filter.kind)
+    .bind(&filter.account)
+    .bind(&filter.region)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
 }
 
 /// The resources, at most `limit`, whose name begins with the text or whose uid is the text; retired ones too.
@@ -151,8 +188,8 @@ async fn by_name(
 pub async fn search(tx: &mut TenantTx, text: &str, limit: i64) -> Result<Vec<Uuid>, StoreError> {
     let rows: Vec<(Uuid,)> = sqlx::query_as(
         "(select resource_id from resources
-          where tenant_id = $1 and lower(name) ~>=~ lower($2) and lower(name) ~<~ (lower($2) || chr(1114111))
-          order by lower(name) using ~<~ limit $3)
+          where tenant_id = $1 and sought_name ~>=~ lower($2) and sought_name ~<~ (lower($2) || chr(1114111))
+          order by sought_name using ~<~ limit $3)
          union
          (select resource_id from resources where tenant_id = $1 and uid = $2 limit $3)",
     )

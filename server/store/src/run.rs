@@ -139,6 +139,23 @@ pub async fn end(
     Ok(())
 }
 
+/// Forgets the runs of a source that came before its last `keep`. What they found is in the findings' history.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget(tx: &mut TenantTx, source: SourceId, keep: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "delete from runs where tenant_id = $1 and source_id = $2 and run_id < (
+             select run_id from runs where tenant_id = $1 and source_id = $2 order by run_id desc offset $3 limit 1)",
+    )
+    .bind(tx.tenant().0)
+    .bind(source.0)
+    .bind(keep - 1)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// A source as a worker sees it.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Target {

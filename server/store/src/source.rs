@@ -44,7 +44,9 @@ pub struct SourceRow {
     /// When the last test ended; with no `probe` beside it, when the one under way was asked for.
     pub probed_at: Option<DateTime<Utc>>,
     pub resources: i64,
+    /// Scopes that were not read completely the last time they were tried.
     pub blind_scopes: i64,
+    /// Scopes of the last run.
     pub scopes: i64,
     pub last_run_id: Option<Uuid>,
     pub last_state: Option<String>,
@@ -60,14 +62,14 @@ macro_rules! source_rows {
                  s.paused, s.created_at, s.removed_at, s.probe, s.probed_at,
                  coalesce((select sum(resources) from resource_counts c
                            where c.tenant_id = s.tenant_id and c.source_id = s.source_id), 0)::bigint as resources,
-                 n.blind as blind_scopes, n.scopes,
+                 n.blind as blind_scopes, coalesce(r.scopes_planned, 0)::bigint as scopes,
                  s.last_run_id, r.state as last_state, r.started_at as last_started_at,
                  r.finished_at as last_finished_at, r.error as last_error
              from sources s
              left join runs r on r.tenant_id = s.tenant_id and r.run_id = s.last_run_id
              cross join lateral (
-                 select count(*) as scopes, count(*) filter (where outcome <> 'complete') as blind
-                 from scopes c where c.tenant_id = s.tenant_id and c.source_id = s.source_id
+                 select count(*) as blind from scopes c
+                 where c.tenant_id = s.tenant_id and c.source_id = s.source_id and c.outcome <> 'complete'
              ) n
              where s.tenant_id = $1 and ",
             $where

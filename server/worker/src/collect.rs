@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 const EVENTS: usize = 512;
 /// Resources written in one statement.
 const BATCH: usize = 500;
+/// Runs of a source that are kept.
+const RUNS: i64 = 200;
 /// How often progress is written and the lease prolonged.
 const TICK: Duration = Duration::from_secs(2);
 
@@ -135,6 +137,11 @@ impl Poll<'_> {
         reconcile::lock(&mut tx).await?;
         job::fence(&mut tx, self.lease).await?;
         let now = worker.now();
+        if run::target(&mut tx, self.source).await?.removed {
+            run::end(&mut tx, self.run, RunEnd::Cancelled, None, now).await?;
+            job::finish(&mut tx, self.lease, now, None).await?;
+            return Ok(tx.commit().await?);
+        }
         self.close_scopes(&mut tx, &read).await?;
         let gone = self.intake.gone();
         let merged = reconcile::merge(&mut tx, self.source, self.run, &gone, now).await?;
@@ -150,6 +157,7 @@ impl Poll<'_> {
         }
         let (how, error) = self.ending(&read);
         run::end(&mut tx, self.run, how, error.as_deref(), now).await?;
+        run::forget(&mut tx, self.source, RUNS).await?;
         job::finish(&mut tx, self.lease, now, None).await?;
         let next = now + TimeDelta::seconds(i64::from(self.target.poll_seconds));
         job::enqueue(&mut tx, &Task::Collect { source_id: self.source }, next, &worker.mint).await?;

@@ -56,10 +56,8 @@ impl Neighbours {
         let mut around = Around { pools: HashMap::new(), outward: HashMap::new(), inward: HashMap::new() };
         for relation in relations {
             let name = name(relation);
-            if !around.pools.contains_key(&name) {
-                let pool = self.pool(tx, &name).await?;
-                around.pools.insert(name, pool);
-            }
+            let pool = self.pool(tx, &name).await?;
+            around.pools.insert(name, pool);
         }
         if relations.iter().any(|relation| relation.within == Within::Edge) {
             let ids: Vec<ResourceId> = page.iter().map(|(id, _)| *id).collect();

@@ -305,3 +305,44 @@ async fn a_worker_that_wakes_up_late_writes_nothing(pool: PgPool) {
     let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
     assert!(job::fence(&mut tx, &lease).await.is_err());
 }
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_disconnected_source_no_longer_counts_and_the_ledger_says_why(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false), bucket_unreadable("b")])).await;
+
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    reconcile::lock(&mut tx).await.expect("locked");
+    let now = estate.worker.mint.now();
+    reconcile::disconnect(&mut tx, estate.source, &estate.worker.weighing, now).await.expect("disconnected");
+    tx.commit().await.expect("kept");
+
+    assert!(estate.open().await.is_empty());
+    assert_eq!(estate.posture().await.0.to_bits(), 100.0f64.to_bits());
+    let causes: Vec<String> = sqlx::query_scalar("select cause from score_ledger order by at")
+        .fetch_all(&estate.pool)
+        .await
+        .expect("causes");
+    assert_eq!(causes, ["new_resource", "disconnected"]);
+    let counted: i64 = sqlx::query_scalar("select coalesce(sum(passed + failed + unknown), 0)::bigint from check_states")
+        .fetch_one(&estate.pool)
+        .await
+        .expect("a sum");
+    assert_eq!(counted, 0);
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_run_that_ends_after_its_source_was_removed_brings_nothing_back(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false)])).await;
+    sqlx::query("update sources set removed_at = now()").execute(&estate.pool).await.expect("removed");
+
+    estate.run(all_read(&[bucket("b", false)])).await;
+
+    assert_eq!(estate.open().await, ["a"]);
+    let waiting: i64 = sqlx::query_scalar("select count(*) from jobs where state = 'queued'")
+        .fetch_one(&estate.pool)
+        .await
+        .expect("a count");
+    assert_eq!(waiting, 0);
+}

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import botocore.session
 from botocore.parsers import QueryParser, RpcV2CBORParser
-from botocore.serialize import CBORSerializer, create_serializer
+from botocore.serialize import RpcV2CBORSerializer, create_serializer
 from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Request, Response
 
@@ -21,7 +21,7 @@ class CloudWatch:
         self._app = app
         self._service = botocore.session.get_session().get_service_model("cloudwatch")
         self._query = create_serializer("query")
-        self._cbor = CBORSerializer()
+        self._cbor = RpcV2CBORSerializer()
 
     def __call__(self, environ, start_response):
         if not environ.get("PATH_INFO", "").startswith(PREFIX):
@@ -32,7 +32,7 @@ class CloudWatch:
             environ, PATH_INFO="/", RAW_URI="/", REQUEST_URI="/", CONTENT_TYPE="application/x-www-form-urlencoded; charset=utf-8",
             CONTENT_LENGTH=str(len(question)), **{"wsgi.input": io.BytesIO(question)},
         )  # fmt: skip
-        chunks, status, headers = run_wsgi_app(self._app, inner)
+        chunks, status, headers = run_wsgi_app(self._app, inner, buffered=True)
         body = b"".join(chunks)
         code = int(status.split()[0])
         answer = QueryParser().parse({"body": body, "headers": dict(headers), "status_code": code}, operation.output_shape)

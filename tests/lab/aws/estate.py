@@ -3,7 +3,7 @@
     python estate.py http://127.0.0.1:5005 [--scale N]
 
 Safe to run again: an estate that is there is only described. Prints one JSON line: how to reach it with a read-only role.
-What moto cannot hold is left out, with a comment where it would stand (Access Analyzer has no place in moto at all).
+What the stand-in cannot hold is left out, with a comment where it would stand.
 """
 
 import argparse

@@ -17,6 +17,9 @@ import threading
 import time
 from datetime import datetime, timedelta, timezone
 
+# The clone stays clean: no compiled copies beside the sources.
+sys.dont_write_bytecode = True
+
 # Before moto is imported: never reach for a container engine, and keep the stock machine images out of every region.
 os.environ["DOCKER_HOST"] = "tcp://127.0.0.1:9"
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
@@ -35,6 +38,9 @@ from moto.moto_server.werkzeug_app import (  # noqa: E402
 )
 from werkzeug.serving import make_server  # noqa: E402
 from werkzeug.wrappers import Request, Response  # noqa: E402
+
+from answers import Answers  # noqa: E402
+from cloudwatch import CloudWatch  # noqa: E402
 
 STAMP = "%Y-%m-%dT%H:%M:%S+00:00"
 ROOT_USERS: dict[str, dict] = {}
@@ -163,7 +169,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     threading.Thread(target=stop_with, args=(os.getppid(),), daemon=True).start()
-    app = Lab(DomainDispatcherApplication(create_backend_app))
+    app = Lab(Answers(CloudWatch(DomainDispatcherApplication(create_backend_app))))
     server = make_server("127.0.0.1", args.port, app, threaded=True, request_handler=Handler)
     print(json.dumps({"endpoint": f"http://127.0.0.1:{server.server_port}"}), flush=True)
     server.serve_forever()

@@ -122,3 +122,38 @@ async fn nonsense_in_the_address_is_left_out_and_a_fragment_is_the_list_alone(po
     assert_eq!(odd.status, 200);
     assert!(fragment.body.trim_start().starts_with("<div id=\"list\"") && !fragment.body.contains("<html"));
 }
+
+/// The sums beside the filters, whatever happened to the counts, are what counting would say.
+#[sqlx::test(migrations = "../migrations")]
+async fn the_sums_of_the_facets_follow_the_counts(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    three(&app).await;
+    let counts = [
+        "insert into finding_counts select tenant_id, check_id, 'resolved', source_id, account, region, exposure, criticality, 7, 1 from finding_counts",
+        "update finding_counts set findings = findings + 3 where exposure = 'internet'",
+        "update finding_counts set region = 'us-east-1' where region = 'eu-central-1' and state = 'open'",
+        "delete from finding_counts where state = 'resolved' and exposure = 'private'",
+    ];
+
+    for change in counts {
+        sqlx::query(change).execute(&app.pool).await.expect("a change");
+        let (wrong,): (i64,) = sqlx::query_as(
+            "with counted as (
+                 select '' as by_facet, '' as by_value, state, 'region' as facet, region as value, sum(findings) as n
+                 from finding_counts group by state, region
+                 union all
+                 select 'check', check_id, state, 'exposure', exposure, sum(findings) from finding_counts group by check_id, state, exposure
+                 union all
+                 select 'exposure', exposure, state, 'check', check_id, sum(findings) from finding_counts group by check_id, state, exposure
+             )
+             select count(*) from counted c full join (
+                 select * from finding_facets where findings <> 0 and (by_facet, facet) in (('', 'region'), ('check', 'exposure'), ('exposure', 'check'))
+             ) f using (by_facet, by_value, state, facet, value)
+             where c.n is distinct from f.findings",
+        )
+        .fetch_one(&app.pool)
+        .await
+        .expect("a comparison");
+        assert_eq!(wrong, 0, "{change}");
+    }
+}

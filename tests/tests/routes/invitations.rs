@@ -50,11 +50,12 @@ async fn a_link_is_shown_once_and_kept_as_a_hash(pool: PgPool) {
     let token = link.rsplit('/').next().expect("a token").to_owned();
 
     assert!(!owner.get("/members").await.body.contains(&token));
-    let (row, log): (String, String) =
-        sqlx::query_as("select (select string_agg(i::text, '') from invitations i), (select string_agg(a::text, '') from audit_log a)")
-            .fetch_one(&app.pool)
-            .await
-            .expect("rows");
+    let (row, log): (String, String) = sqlx::query_as(
+        "select (select string_agg(i::text, '') from invitations i), (select string_agg(a::text, '') from audit_log a)",
+    )
+    .fetch_one(&app.pool)
+    .await
+    .expect("rows");
     assert!(!row.contains(&token) && !log.contains(&token));
 }
 
@@ -90,7 +91,10 @@ async fn somebody_known_has_to_sign_in_and_then_joins(pool: PgPool) {
     let answer = robin.submit(&link, &link, &[]).await;
 
     assert_eq!(answer.status, 303);
-    assert_eq!(robin.get("/account").await.texts("[aria-labelledby=tenants-title] .cell-title"), ["Harbor Lane", "Quiet Cove"]);
+    assert_eq!(
+        robin.get("/account").await.texts("[aria-labelledby=tenants-title] .cell-title"),
+        ["Harbor Lane", "Quiet Cove"]
+    );
 }
 
 /// An invitation to somebody's address is no way to their password.
@@ -107,7 +111,11 @@ async fn nobody_takes_over_a_known_person_by_inviting_them(pool: PgPool) {
     let fresh = attacker.token("/sign-in").await;
     let fields = [NEW[0], NEW[1], ("csrf", fresh.as_str())];
     assert_eq!(attacker.post(&link, &fields).await.status, 403, "as somebody new");
-    assert_eq!(attacker.post(&link, &[NEW[0], NEW[1], ("csrf", &token)]).await.status, 403, "with another visit's token");
+    assert_eq!(
+        attacker.post(&link, &[NEW[0], NEW[1], ("csrf", &token)]).await.status,
+        403,
+        "with another visit's token"
+    );
 
     assert!(owner.get(&link).await.body.contains("you are signed in as"), "as somebody else");
     assert_eq!(owner.submit("/account", &link, &NEW).await.status, 403);

@@ -45,8 +45,10 @@ async fn two_owners_who_demote_each_other_at_once_leave_one(pool: PgPool) {
 
     futures::join!(first.send_form(&of_two, &[("role", "auditor")]), second.send_form(&of_one, &[("role", "auditor")]));
 
-    let (owners,): (i64,) =
-        sqlx::query_as("select count(*) from members where role = 'owner'").fetch_one(&app.pool).await.expect("a count");
+    let (owners,): (i64,) = sqlx::query_as("select count(*) from members where role = 'owner'")
+        .fetch_one(&app.pool)
+        .await
+        .expect("a count");
     assert_eq!(owners, 1);
 }
 

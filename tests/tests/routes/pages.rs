@@ -10,7 +10,8 @@ async fn an_error_is_a_page_for_people_and_a_problem_for_programs(pool: PgPool) 
     let mut owner = app.owner().await;
 
     let page = owner.get("/no/such/page").await;
-    let problem = owner.send(TestRequest::get().uri("/no/such/page").insert_header(("Accept", "application/json"))).await;
+    let problem =
+        owner.send(TestRequest::get().uri("/no/such/page").insert_header(("Accept", "application/json"))).await;
 
     assert_eq!((page.status, page.texts("h1")), (404, vec!["Not found".to_owned()]));
     assert_eq!(problem.header("content-type"), Some("application/problem+json"));

@@ -37,21 +37,28 @@ async fn an_empty_secret_keeps_the_old_one_but_never_for_another_issuer(pool: Pg
     assert_eq!(owner.get("/account").await.texts(".flash"), ["Members can now sign in through your provider."]);
 
     let elsewhere = [("issuer", "https://elsewhere.example.com"), FIELDS[1], ("client_secret", "")];
-    owner.send_form("/provider", &elsewhere).await;
-    assert_eq!(owner.get("/account").await.texts(".flash"), ["A new issuer or client needs its client secret."]);
+    let answer = owner.send_form("/provider", &elsewhere).await;
+    assert_eq!(answer.texts("[role=alert]"), ["A new issuer or client needs its client secret."]);
+    assert_eq!(answer.attribute("#issuer", "value").as_deref(), Some(elsewhere[0].1), "what was typed is kept");
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn an_issuer_inside_our_network_is_refused(pool: PgPool) {
     let app = TestApp::start(pool).await;
     let mut owner = app.owner().await;
-    for inside in ["https://127.0.0.1", "https://169.254.169.254", "https://[::1]", "http://id.example.com", "https://10.0.0.8:8443"] {
-        owner.send_form("/provider", &[("issuer", inside), FIELDS[1], FIELDS[2]]).await;
-        let flash = owner.get("/provider").await;
-        assert_eq!(flash.texts(".flash-bad").len(), 1, "{inside}");
+    for inside in [
+        "https://127.0.0.1",
+        "https://169.254.169.254",
+        "https://[::1]",
+        "http://id.example.com",
+        "https://10.0.0.8:8443",
+    ] {
+        let answer = owner.send_form("/provider", &[("issuer", inside), FIELDS[1], FIELDS[2]]).await;
+        assert_eq!((answer.status, answer.texts("[role=alert]").len()), (422, 1), "{inside}");
     }
 
-    let (kept,): (i64,) = sqlx::query_as("select count(*) from sign_in_providers").fetch_one(&app.pool).await.expect("a count");
+    let (kept,): (i64,) =
+        sqlx::query_as("select count(*) from sign_in_providers").fetch_one(&app.pool).await.expect("a count");
     assert_eq!(kept, 0);
 }
 

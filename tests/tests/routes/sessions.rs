@@ -66,10 +66,11 @@ async fn the_key_is_stored_as_a_hash(pool: PgPool) {
     let app = TestApp::start(pool).await;
     let browser = app.owner().await;
 
-    let (state, hash): (String, String) = sqlx::query_as("select state::text, encode(key_hash, 'escape') from sessions")
-        .fetch_one(&app.pool)
-        .await
-        .expect("one session");
+    let (state, hash): (String, String) =
+        sqlx::query_as("select state::text, encode(key_hash, 'escape') from sessions")
+            .fetch_one(&app.pool)
+            .await
+            .expect("one session");
 
     let cookie = browser.cookies[COOKIE].replace("%3D", "=").replace("%2F", "/").replace("%2B", "+");
     let key = &cookie[cookie.len() - 43..];

@@ -62,7 +62,8 @@ async fn of_two_links_used_at_once_one_makes_a_tenant(pool: PgPool) {
     let mut statuses = [a.status, b.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [303, 404]);
-    let (tenants,): (i64,) = sqlx::query_as("select count(*) from tenants").fetch_one(&app.pool).await.expect("a count");
+    let (tenants,): (i64,) =
+        sqlx::query_as("select count(*) from tenants").fetch_one(&app.pool).await.expect("a count");
     assert_eq!(tenants, 1);
 }
 

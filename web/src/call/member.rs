@@ -122,8 +122,7 @@ impl<P> Call<P> {
     /// # Errors
     /// When the database does not answer.
     pub async fn record(&mut self, action: &str, object: &str, detail: Value) -> Result<(), WebError> {
-        let entry =
-            audit::Entry { person: Some(self.actor.id), actor: &self.actor.name, action, object, detail };
+        let entry = audit::Entry { person: Some(self.actor.id), actor: &self.actor.name, action, object, detail };
         let mint = self.signed_in.visit.state.mint.clone();
         Ok(audit::append(&mut self.tx, &entry, &mint).await?)
     }
@@ -188,8 +187,7 @@ impl<P: May> Call<P> {
         }
         let tx = signed_in.state.database(Key(())).tenant(here.tenant).await?;
         let person = &signed_in.person;
-        let actor =
-            Actor { id: person.id, name: person.name.clone(), email: person.email.clone(), role: here.role };
+        let actor = Actor { id: person.id, name: person.name.clone(), email: person.email.clone(), role: here.role };
         Ok(Self {
             tx,
             tenant: Tenant { id: here.tenant, name: here.name, slug: here.slug },

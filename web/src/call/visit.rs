@@ -81,12 +81,19 @@ impl Visit {
     ///
     /// # Errors
     /// When the template does not render.
-    pub fn page_with(&self, mut answer: HttpResponseBuilder, template: &impl Template) -> Result<HttpResponse, WebError> {
+    pub fn page_with(
+        &self,
+        mut answer: HttpResponseBuilder,
+        template: &impl Template,
+    ) -> Result<HttpResponse, WebError> {
         let body = template.render()?;
         if let Some(cookie) = &self.new_cookie {
             answer.cookie(cookie.clone());
         }
-        Ok(answer.content_type("text/html; charset=utf-8").insert_header((header::VARY, "HX-Request, Cookie")).body(body))
+        Ok(answer
+            .content_type("text/html; charset=utf-8")
+            .insert_header((header::VARY, "HX-Request, Cookie"))
+            .body(body))
     }
 
     /// Sends the caller to another page.

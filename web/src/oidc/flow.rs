@@ -16,8 +16,8 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessToken, AuthType, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet,
-    EndpointSet, HttpRequest as OutRequest, HttpResponse as OutResponse, IssuerUrl, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, Scope, TokenResponse,
+    EndpointSet, HttpRequest as OutRequest, HttpResponse as OutResponse, IssuerUrl, Nonce, OAuth2TokenResponse,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
 };
 use plumbline_core::id::TenantId;
 use plumbline_store::identity::Token;
@@ -30,7 +30,8 @@ use url::Url;
 
 const GOOD_FOR: TimeDelta = TimeDelta::minutes(10);
 
-type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+type Client =
+    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
 /// What has to come back unchanged.
 #[derive(Serialize, Deserialize)]
@@ -106,12 +107,7 @@ impl Flow {
     }
 
     /// Exchanges the code, and verifies the ID token: signature, issuer, audience, expiry and nonce.
-    pub(super) async fn redeem(
-        &self,
-        visitor: &Visitor,
-        provider: &Provider,
-        code: &str,
-    ) -> Result<Vouched, WebError> {
+    pub(super) async fn redeem(&self, visitor: &Visitor, provider: &Provider, code: &str) -> Result<Vouched, WebError> {
         let client = client(&visitor.state, self.tenant, provider).await?;
         let http = http(&visitor.state)?;
         let tokens = client
@@ -201,8 +197,7 @@ fn auth_type(metadata: &CoreProviderMetadata) -> AuthType {
 type Sent = LocalBoxFuture<'static, Result<OutResponse, OutsideError>>;
 
 fn http(state: &AppState) -> Result<impl Fn(OutRequest) -> Sent + use<>, WebError> {
-    let outside =
-        Outside::new(state.config.private_issuers).map_err(|error| WebError::Internal(error.to_string()))?;
+    let outside = Outside::new(state.config.private_issuers).map_err(|error| WebError::Internal(error.to_string()))?;
     Ok(move |request: OutRequest| -> Sent {
         let outside = outside.clone();
         Box::pin(async move { outside.send(request).await })

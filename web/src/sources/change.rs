@@ -11,9 +11,9 @@ use crate::route::Route;
 use actix_web::{HttpResponse, web};
 use plumbline_core::collect::Connection;
 use plumbline_core::id::SourceId;
-use plumbline_store::StoreError;
 use plumbline_store::job::{self, Task};
 use plumbline_store::source::{self, SourceChange, SourceRow};
+use plumbline_store::{StoreError, reconcile};
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -207,6 +207,8 @@ async fn remove(
         return Ok(call.refuse(&href(id), Flash::bad("Tick the box to remove the source.")));
     }
     let now = call.now;
+    // Before any row is touched: a run that is settling holds it while it comes to the same rows.
+    reconcile::lock(&mut call.tx).await?;
     for task in [Task::Collect { source_id: id }, Task::Probe { source_id: id }] {
         job::withdraw(&mut call.tx, &task).await?;
     }
@@ -214,6 +216,8 @@ async fn remove(
         source::request_cancel(&mut call.tx, id, plumbline_core::id::RunId(run)).await?;
     }
     source::remove(&mut call.tx, id, now).await?;
+    let weighing = call.catalogue().weighing();
+    reconcile::disconnect(&mut call.tx, id, &weighing, now).await?;
     call.record("source.removed", &row.name, json!({ "source_id": id })).await?;
     call.done("/sources", Flash::good(format!("{} is removed. Its history is kept.", row.name))).await
 }

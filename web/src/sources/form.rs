@@ -1,6 +1,5 @@
 //! The form of an AWS source: what is typed, and the settings and secret it becomes.
 
-use chrono::TimeDelta;
 use plumbline_core::collect::Connection;
 use plumbline_core::id::TenantId;
 use secrecy::{ExposeSecret, SecretString};
@@ -185,7 +184,7 @@ impl SourceForm {
         all.into_iter()
             .map(|seconds| Interval {
                 seconds,
-                words: crate::words::capital(&format!("every {}", crate::words::span(TimeDelta::seconds(seconds.into())))),
+                words: crate::words::capital(&super::every(seconds)),
                 chosen: Some(seconds) == stored,
             })
             .collect()

@@ -2,7 +2,7 @@
 //!
 //! Whatever narrows it, a page is read from an index in the order of rank: from the ranking of all findings, from that
 //! of each check, or from that of each account; whichever the filter names. A risk follows from severity, exposure and
-//! criticality alone, so those three bound the part of the ranking that is read.
+//! criticality alone, so those three are a handful of risks, each a place in the ranking of all.
 
 use super::FindingState;
 use crate::door::TenantTx;
@@ -12,6 +12,9 @@ use chrono::{DateTime, Utc};
 use plumbline_core::risk::{Criticality, Exposure, Risk};
 use plumbline_core::verdict::Severity;
 use uuid::Uuid;
+
+/// So many checks are each read in their own ranking; more are picked out of the ranking of all.
+const FEW: usize = 24;
 
 /// How a list of findings is narrowed. An empty list narrows nothing.
 #[derive(Debug, Clone, Default)]
@@ -67,21 +70,22 @@ pub(super) fn position(after: Option<&str>, top: i16) -> (i16, Uuid) {
         .map_or((top, Uuid::nil()), |(risk, id): (i16, Uuid)| (risk.min(top), id))
 }
 
-/// The lowest and the highest risk that a finding with these factors can have.
-fn bounds(filter: &FindingFilter) -> (i16, i16) {
+/// The risks that a finding with these factors can have, greatest first.
+fn risks(filter: &FindingFilter) -> Vec<i16> {
     let severities = if filter.severities.is_empty() { &Severity::ALL[..] } else { &filter.severities };
     let exposures = if filter.exposures.is_empty() { &Exposure::ALL[..] } else { &filter.exposures };
     let criticalities = if filter.criticalities.is_empty() { &Criticality::ALL[..] } else { &filter.criticalities };
-    let mut bounds = (i16::MAX, i16::MIN);
+    let mut risks = Vec::new();
     for &severity in severities {
         for &exposure in exposures {
             for &criticality in criticalities {
-                let risk = i16::try_from(Risk { severity, exposure, criticality }.shown()).unwrap_or(i16::MAX);
-                bounds = (bounds.0.min(risk), bounds.1.max(risk));
+                risks.push(i16::try_from(Risk { severity, exposure, criticality }.shown()).unwrap_or(i16::MAX));
             }
         }
     }
-    bounds
+    risks.sort_unstable_by_key(|risk| std::cmp::Reverse(*risk));
+    risks.dedup();
+    risks
 }
 
 // Each arm of the union begins at one place of an index and stops after a page.
@@ -99,18 +103,13 @@ macro_rules! ranked {
             "         order by f.finding_id limit $12)
                      union all
                      (select f.finding_id, f.risk from findings f
-                      where f.tenant_id = $1 and f.state = s.state and f.risk < $10 and f.risk >= $9 ",
+                      where f.tenant_id = $1 and f.state = s.state and f.risk < $10 and f.risk >= ($9::int2[])[cardinality($9::int2[])] ",
             $narrowed,
             narrowed!(),
             "         order by f.risk desc, f.finding_id limit $12)
                  ) x order by x.risk desc, x.finding_id limit $12
-             )
-             select f.finding_id, f.check_id, f.state, f.severity, f.risk, f.account, f.region, f.exposure, f.criticality,
-                 f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
-             from top
-             join findings f on f.tenant_id = $1 and f.finding_id = top.finding_id
-             join resources r on r.tenant_id = $1 and r.resource_id = f.resource_id
-             order by top.risk desc, top.finding_id"
+             ) ",
+            shown!()
         )
     };
 }
@@ -125,7 +124,32 @@ macro_rules! narrowed {
     };
 }
 
+macro_rules! shown {
+    () => {
+        "select f.finding_id, f.check_id, f.state, f.severity, f.risk, f.account, f.region, f.exposure, f.criticality,
+             f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
+         from top
+         join findings f on f.tenant_id = $1 and f.finding_id = top.finding_id
+         join resources r on r.tenant_id = $1 and r.resource_id = f.resource_id
+         order by top.risk desc, top.finding_id"
+    };
+}
+
 const OF_ALL: &str = ranked!("", "");
+// Each risk is a place in the ranking, read from there on for a page.
+const OF_RISKS: &str = concat!(
+    "with top as (
+         select x.finding_id, x.risk from unnest($2::text[]) s (state) cross join unnest($9::int2[]) e (risk)
+         cross join lateral (
+             select f.finding_id, f.risk from findings f
+             where f.tenant_id = $1 and f.state = s.state and f.risk = e.risk and e.risk <= $10
+               and f.finding_id > case when e.risk = $10 then $11 else '00000000-0000-0000-0000-000000000000'::uuid end ",
+    narrowed!(),
+    "        order by f.finding_id limit $12
+         ) x order by x.risk desc, x.finding_id limit $12
+     ) ",
+    shown!()
+);
 const OF_CHECKS: &str = ranked!("cross join unnest($3::text[]) e (check_id)", "and f.check_id = e.check_id");
 const OF_ACCOUNTS: &str = ranked!("cross join unnest($4::text[]) e (account)", "and f.account = e.account");
 // A search finds few resources and a resource has few findings, so these may be sorted.
@@ -163,15 +187,18 @@ async fn rows(
     resources: Option<Vec<Uuid>>,
     page: &PageRequest,
 ) -> Result<Vec<FindingRow>, StoreError> {
-    let sql = match (&resources, filter.accounts.is_empty(), &checks) {
-        (Some(_), _, _) => OF_RESOURCES,
-        (None, _, Some(few)) if filter.accounts.is_empty() || few.len() <= filter.accounts.len() => OF_CHECKS,
-        (None, false, _) => OF_ACCOUNTS,
-        (None, true, _) => OF_ALL,
+    let few_checks = checks.as_ref().is_some_and(|checks| checks.len() <= FEW);
+    let of_risks = !(filter.severities.is_empty() && filter.exposures.is_empty() && filter.criticalities.is_empty());
+    let sql = match resources {
+        Some(_) => OF_RESOURCES,
+        None if few_checks => OF_CHECKS,
+        None if !filter.accounts.is_empty() => OF_ACCOUNTS,
+        None if of_risks => OF_RISKS,
+        None => OF_ALL,
     };
     let states = if filter.states.is_empty() { &FindingState::ALL[..] } else { &filter.states };
-    let (low, high) = bounds(filter);
-    let (after_risk, after_id) = position(page.after.as_deref(), high);
+    let risks = risks(filter);
+    let (after_risk, after_id) = position(page.after.as_deref(), risks.first().copied().unwrap_or(i16::MAX));
     let rows = sqlx::query_as(sql)
         .bind(tx.tenant().0)
         .bind(states.iter().map(|state| state.as_str()).collect::<Vec<_>>())
@@ -181,7 +208,7 @@ async fn rows(
         .bind(words(&filter.exposures, |e| e.as_str()))
         .bind(words(&filter.criticalities, |c| c.as_str()))
         .bind(some(&filter.sources))
-        .bind(low)
+        .bind(risks)
         .bind(after_risk)
         .bind(after_id)
         .bind(page.size + 1)
@@ -213,10 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn the_factors_bound_the_risk() {
-        let all = bounds(&FindingFilter::default());
-        assert_eq!(all, (1, 100));
-        let low = bounds(&FindingFilter { severities: vec![Severity::Low], ..FindingFilter::default() });
-        assert!(low.1 < 10, "a low finding never ranks high: {low:?}");
+    fn the_factors_leave_a_handful_of_risks() {
+        let all = risks(&FindingFilter::default());
+        assert_eq!((all.first(), all.last()), (Some(&100), Some(&1)));
+        let low = risks(&FindingFilter { severities: vec![Severity::Low], ..FindingFilter::default() });
+        assert_eq!(low, [4, 2, 1], "a low finding never ranks high");
     }
 }

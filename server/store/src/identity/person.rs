@@ -149,12 +149,11 @@ pub async fn create(tx: &mut IdentityTx, new: &NewPerson<'_>, mint: &Mint) -> Re
 /// # Errors
 /// [`StoreError::NotFound`] when there is no such person, or they sign in through a provider.
 pub async fn set_password(tx: &mut IdentityTx, person: PersonId, hash: &str) -> Result<(), StoreError> {
-    let done =
-        sqlx::query("update people set password_hash = $2 where person_id = $1 and only_in is null")
-            .bind(person.0)
-            .bind(hash)
-            .execute(tx.conn())
-            .await?;
+    let done = sqlx::query("update people set password_hash = $2 where person_id = $1 and only_in is null")
+        .bind(person.0)
+        .bind(hash)
+        .execute(tx.conn())
+        .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::NotFound) }
 }
 
@@ -162,11 +161,7 @@ pub async fn set_password(tx: &mut IdentityTx, person: PersonId, hash: &str) -> 
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn known_only_in(
-    tx: &mut IdentityTx,
-    tenant: TenantId,
-    email: &str,
-) -> Result<Option<PersonId>, StoreError> {
+pub async fn known_only_in(tx: &mut IdentityTx, tenant: TenantId, email: &str) -> Result<Option<PersonId>, StoreError> {
     let row: Option<(Uuid,)> =
         sqlx::query_as("select person_id from people where only_in = $1 and lower(email) = lower($2)")
             .bind(tenant.0)

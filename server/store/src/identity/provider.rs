@@ -32,11 +32,7 @@ pub async fn provider(tx: &mut IdentityTx, tenant: TenantId) -> Result<Option<Pr
     .bind(tenant.0)
     .fetch_optional(tx.conn())
     .await?;
-    Ok(row.map(|(issuer, client_id, bytes, key_id)| Provider {
-        issuer,
-        client_id,
-        secret: Sealed { key_id, bytes },
-    }))
+    Ok(row.map(|(issuer, client_id, bytes, key_id)| Provider { issuer, client_id, secret: Sealed { key_id, bytes } }))
 }
 
 /// The member that the tenant's provider knows under this subject.

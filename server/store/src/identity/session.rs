@@ -34,14 +34,13 @@ type ListedRow = (Vec<u8>, Json<State>, DateTime<Utc>, DateTime<Utc>);
 /// # Errors
 /// When the database does not answer.
 pub async fn load(tx: &mut IdentityTx, key: &[u8; 32], now: DateTime<Utc>) -> Result<Option<State>, StoreError> {
-    let row: Option<(Json<State>, DateTime<Utc>)> = sqlx::query_as(
-        "select state, seen_at from sessions where key_hash = $1 and expires_at > $2 and seen_at > $3",
-    )
-    .bind(key.as_slice())
-    .bind(now)
-    .bind(now - IDLE)
-    .fetch_optional(tx.conn())
-    .await?;
+    let row: Option<(Json<State>, DateTime<Utc>)> =
+        sqlx::query_as("select state, seen_at from sessions where key_hash = $1 and expires_at > $2 and seen_at > $3")
+            .bind(key.as_slice())
+            .bind(now)
+            .bind(now - IDLE)
+            .fetch_optional(tx.conn())
+            .await?;
     let Some((state, seen_at)) = row else { return Ok(None) };
     if seen_at < now - SEEN_EVERY {
         sqlx::query("update sessions set seen_at = greatest(seen_at, $2) where key_hash = $1")

@@ -24,11 +24,20 @@ pub enum Cause {
     NewFailure,
     Fixed,
     Exception,
+    /// A source was disconnected, and what it saw no longer counts.
+    Disconnected,
 }
 
 impl Cause {
-    const ALL: [Self; 6] =
-        [Self::Ours, Self::NewResource, Self::NewVulnerability, Self::NewFailure, Self::Fixed, Self::Exception];
+    const ALL: [Self; 7] = [
+        Self::Ours,
+        Self::NewResource,
+        Self::NewVulnerability,
+        Self::NewFailure,
+        Self::Fixed,
+        Self::Exception,
+        Self::Disconnected,
+    ];
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -39,6 +48,7 @@ impl Cause {
             Self::NewFailure => "new_failure",
             Self::Fixed => "fixed",
             Self::Exception => "exception",
+            Self::Disconnected => "disconnected",
         }
     }
 }
@@ -81,6 +91,42 @@ pub async fn settle(
         posture(tx, Some(run), weighing, at).await?;
     }
     sqlx::query("drop table moved, turned").execute(tx.conn()).await?;
+    Ok(settled)
+}
+
+/// Takes a disconnected source out of the posture: its resources retire, and its findings with them. The ledger says that
+/// this is why the score moved. The caller holds [`super::lock`].
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn disconnect(
+    tx: &mut TenantTx,
+    source: SourceId,
+    weighing: &Weighing,
+    now: DateTime<Utc>,
+) -> Result<Settled, StoreError> {
+    let at = instant(tx, now).await?;
+    for retire in [
+        "update resources set retired_at = $3 where tenant_id = $1 and source_id = $2 and retired_at is null",
+        "update check_states set blind_scopes = 0
+         where tenant_id = $1 and source_id = $2 and blind_scopes > 0 and $3::timestamptz is not null",
+    ] {
+        sqlx::query(retire).bind(tx.tenant().0).bind(source.0).bind(now).execute(tx.conn()).await?;
+    }
+    sqlx::query("delete from resource_counts where tenant_id = $1 and source_id = $2")
+        .bind(tx.tenant().0)
+        .bind(source.0)
+        .execute(tx.conn())
+        .await?;
+    super::open_decisions(tx).await?;
+    let turned = turn(tx, source, now).await?;
+    write_verdicts(tx, source, now).await?;
+    find_moved(tx, source, false, now).await?;
+    sqlx::query("update moved set cause = 'disconnected'").execute(tx.conn()).await?;
+    let mut settled = settle_moved(tx, None, None, weighing, at).await?;
+    settled.turned = turned;
+    posture(tx, None, weighing, at).await?;
+    sqlx::query("drop table moved, turned, decided").execute(tx.conn()).await?;
     Ok(settled)
 }
 

@@ -68,12 +68,7 @@ pub async fn append_before_tenant(
     insert(tx.conn(), tenant, entry, mint).await
 }
 
-async fn insert(
-    conn: &mut PgConnection,
-    tenant: TenantId,
-    entry: &Entry<'_>,
-    mint: &Mint,
-) -> Result<(), StoreError> {
+async fn insert(conn: &mut PgConnection, tenant: TenantId, entry: &Entry<'_>, mint: &Mint) -> Result<(), StoreError> {
     sqlx::query(
         "insert into audit_log (tenant_id, audit_id, at, person_id, actor, action, object, detail)
          values ($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -98,13 +98,11 @@ pub async fn join(
     .bind(now)
     .execute(tx.conn())
     .await?;
-    sqlx::query(
-        "update people set joined = array_append(joined, $1) where person_id = $2 and not ($1 = any(joined))",
-    )
-    .bind(tenant.0)
-    .bind(person.0)
-    .execute(tx.conn())
-    .await?;
+    sqlx::query("update people set joined = array_append(joined, $1) where person_id = $2 and not ($1 = any(joined))")
+        .bind(tenant.0)
+        .bind(person.0)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -148,7 +146,9 @@ async fn spare_the_last_owner(tx: &mut TenantTx, person: PersonId) -> Result<(),
     .fetch_all(tx.conn())
     .await?;
     if owners == [(person.0,)] {
-        return Err(StoreError::Conflict("A tenant keeps at least one owner. Make somebody else an owner first.".into()));
+        return Err(StoreError::Conflict(
+            "A tenant keeps at least one owner. Make somebody else an owner first.".into(),
+        ));
     }
     Ok(())
 }

@@ -56,12 +56,7 @@ pub async fn configure(
     Ok(())
 }
 
-async fn keep_secret(
-    tx: &mut TenantTx,
-    issuer: &str,
-    client_id: &str,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+async fn keep_secret(tx: &mut TenantTx, issuer: &str, client_id: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
     let done = sqlx::query(
         "update sign_in_providers set changed_at = $4 where tenant_id = $1 and issuer = $2 and client_id = $3",
     )

@@ -10,9 +10,17 @@ from .network import named
 IMAGE = "ami-0c0ffee0000000001"
 
 
-def disk_encryption(account, region):
-    if account.careful:
-        account.client("ec2", region).enable_ebs_encryption_by_default()
+def region_settings(account, region):
+    """What an account sets once for a whole region: a careful one everything, a careless one opens the serial console."""
+    ec2 = account.client("ec2", region)
+    if account.careless:
+        ec2.enable_serial_console_access()
+    if not account.careful:
+        return
+    ec2.enable_ebs_encryption_by_default()
+    ec2.enable_snapshot_block_public_access(State="block-all-sharing")
+    ec2.enable_image_block_public_access(ImageBlockPublicAccessState="block-new-sharing")
+    ec2.modify_instance_metadata_defaults(HttpTokens="required")
 
 
 def instances(account, region, net):
@@ -151,7 +159,7 @@ def archive():
 
 
 def seed(account, region, net):
-    disk_encryption(account, region)
+    region_settings(account, region)
     volumes_and_snapshots(account, region)
     ids = instances(account, region, net)
     machine_images(account, region, ids)

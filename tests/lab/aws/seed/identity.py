@@ -37,11 +37,21 @@ def organization(management, members):
 
 
 def contacts(account):
-    """The security contact. The stand-in knows no primary contact (GetContactInformation is not implemented)."""
+    """Whom AWS writes to: everything about a careful account, the security desk of a mixed one, nobody of a careless one."""
+    client = account.client("account", "us-east-1")
+    kinds = ("SECURITY", "BILLING", "OPERATIONS") if account.careful else () if account.careless else ("SECURITY",)
+    for kind in kinds:
+        client.put_alternate_contact(
+            AlternateContactType=kind, EmailAddress=f"{kind.lower()}@example.com", Name="Duty desk", PhoneNumber="+353 1 555 0100",
+            Title=kind.capitalize(),
+        )  # fmt: skip
     if not account.careless:
-        account.client("account", "us-east-1").put_alternate_contact(
-            AlternateContactType="SECURITY", EmailAddress="security@example.com", Name="Duty desk", PhoneNumber="+353 1 555 0100", Title="Security"
-        )
+        client.put_contact_information(
+            ContactInformation={
+                "FullName": "Harbor Lane", "CompanyName": "Harbor Lane", "AddressLine1": "1 Example Quay", "City": "Dublin",
+                "PostalCode": "D01 0000", "CountryCode": "IE", "PhoneNumber": "+353 1 555 0100",
+            }
+        )  # fmt: skip
 
 
 def password_policy(account):

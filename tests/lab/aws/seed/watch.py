@@ -102,12 +102,13 @@ def recorder(account, region):
 
 
 def detectors(account, region):
-    """GuardDuty, Security Hub, Inspector and Macie; a careless account has none of them."""
+    """Access Analyzer, GuardDuty, Security Hub, Inspector and Macie; a careless account has none of them."""
     if not account.careful:
         # moto has Macie on in every account from the start.
         account.client("macie2", region).disable_macie()
     if account.careless or (not account.careful and region != HOME):
         return
+    account.client("accessanalyzer", region).create_analyzer(analyzerName="outside", type="ACCOUNT")
     account.client("guardduty", region).create_detector(Enable=account.careful, FindingPublishingFrequency="FIFTEEN_MINUTES")
     account.client("securityhub", region).enable_security_hub(EnableDefaultStandards=True)
     if account.careful:

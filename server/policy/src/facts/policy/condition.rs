@@ -100,7 +100,7 @@ impl Condition {
         !negated
             && !self.values.is_empty()
             && !self.values.iter().any(|v| is_anything(v))
-            && !(self.is_address_key() && !self.values.iter().all(|v| is_narrow_range(v)))
+            && (!self.is_address_key() || self.values.iter().all(|v| is_narrow_range(v)))
             && (!open_when_absent || self.key_must_exist(beside))
     }
 

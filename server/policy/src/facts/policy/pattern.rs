@@ -17,7 +17,7 @@ pub(in crate::facts) fn covers(wide: &str, narrow: &str) -> bool {
             }
         } else {
             for (j, n) in narrow.iter().enumerate() {
-                next[j + 1] = reach[j] && (*n == w && *n != '*' || w == '?' && *n != '*');
+                next[j + 1] = reach[j] && *n != '*' && (*n == w || w == '?');
             }
         }
         reach = next;
