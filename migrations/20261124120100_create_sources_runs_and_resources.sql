@@ -115,6 +115,7 @@ create index resources_of_scope on resources (tenant_id, source_id, account, sco
 create index resources_of_kind on resources (tenant_id, source_id, kind, account, resource_id) where retired_at is null;
 create index resources_by_uid on resources (tenant_id, uid);
 create index resources_by_kind on resources (tenant_id, kind, resource_id) where retired_at is null;
+create index resources_of_account on resources (tenant_id, account, resource_id) where retired_at is null;
 create index resources_by_name on resources (tenant_id, lower(name) text_pattern_ops);
 call protect_tenant_table('resources', 'select, insert, update');
 
@@ -125,7 +126,7 @@ create table edges (
     to_uid text not null,
     primary key (tenant_id, from_id, relation, to_uid)
 );
-create index edges_inbound on edges (tenant_id, to_uid, relation);
+create index edges_inbound on edges (tenant_id, to_uid, relation, from_id);
 call protect_tenant_table('edges', 'select, insert, delete');
 
 -- How many resources of each kind there are; kept with the resources.

@@ -43,11 +43,7 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub(crate) async fn read(
-        tx: &mut TenantTx,
-        framework: &Framework,
-        now: DateTime<Utc>,
-    ) -> Result<Self, StoreError> {
+    pub(crate) async fn read(tx: &mut TenantTx, framework: &Framework, now: DateTime<Utc>) -> Result<Self, StoreError> {
         let checks = posture::check_states(tx).await?;
         Self::with(tx, framework, checks, now).await
     }

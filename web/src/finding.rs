@@ -80,12 +80,7 @@ async fn end_acceptance(
     call.done(&format!("/findings/{id}"), Flash::good("The risk is no longer accepted. The finding is open.")).await
 }
 
-async fn read<P>(
-    call: &mut Call<P>,
-    id: FindingId,
-    form: AcceptForm,
-    errors: AcceptErrors,
-) -> Result<Page, WebError> {
+async fn read<P>(call: &mut Call<P>, id: FindingId, form: AcceptForm, errors: AcceptErrors) -> Result<Page, WebError> {
     let catalogue = call.catalogue();
     let one = One::read(&mut call.tx, catalogue, id, call.now).await?;
     let may_accept = call.may(Permission::ApproveException);
@@ -299,7 +294,9 @@ impl Acceptance {
 impl Sight {
     fn of(found: &FindingDetail, now: DateTime<Utc>) -> Self {
         let at = found.scope_complete_at.map(text::when);
-        let since = found.scope_complete_at.map_or_else(|| "at any time".to_owned(), |at| format!("since {}", text::ago(at, now)));
+        let since = found
+            .scope_complete_at
+            .map_or_else(|| "at any time".to_owned(), |at| format!("since {}", text::ago(at, now)));
         if found.scope_outcome.as_deref() != Some("complete") {
             return Self {
                 clear: false,
@@ -332,11 +329,9 @@ fn lost(found: &FindingDetail) -> String {
 }
 
 fn factors(found: &FindingDetail) -> Vec<Factor> {
-    let (Some(severity), Some(exposure), Some(criticality)) = (
-        Severity::parse(&found.severity),
-        Exposure::parse(&found.exposure),
-        Criticality::parse(&found.criticality),
-    ) else {
+    let (Some(severity), Some(exposure), Some(criticality)) =
+        (Severity::parse(&found.severity), Exposure::parse(&found.exposure), Criticality::parse(&found.criticality))
+    else {
         return Vec::new();
     };
     let risk = Risk { severity, exposure, criticality };

@@ -124,7 +124,10 @@ impl List {
         let countable = of_checks && counts.facets.exact;
         let total = countable.then(|| text::plural(counts.total(query), "finding"));
         Ok(Self {
-            facets: Facet::ALL.into_iter().filter_map(|f| counts.view(f, catalogue, query, &sources, countable)).collect(),
+            facets: Facet::ALL
+                .into_iter()
+                .filter_map(|f| counts.view(f, catalogue, query, &sources, countable))
+                .collect(),
             chips: chips(catalogue, query, &sources),
             text: query.text.clone(),
             hidden: query.hidden(),
@@ -256,8 +259,10 @@ impl Counts {
         if counts.is_empty() || (counts.len() == 1 && query.of(facet).is_empty()) {
             return None;
         }
-        let (chosen, others): (Vec<_>, Vec<_>) =
-            counts.into_iter().enumerate().partition(|(at, count)| *at < SHOWN || query.of(facet).contains(&count.value));
+        let (chosen, others): (Vec<_>, Vec<_>) = counts
+            .into_iter()
+            .enumerate()
+            .partition(|(at, count)| *at < SHOWN || query.of(facet).contains(&count.value));
         let choice = |(_, count): (usize, FacetCount)| Choice {
             label: label(facet, &count.value, catalogue, sources),
             count: countable.then(|| text::number(count.findings)),

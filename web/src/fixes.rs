@@ -226,11 +226,8 @@ fn filled(text: &str, values: &[(&str, &str)]) -> String {
     let mut rest = text;
     while !rest.is_empty() {
         let word = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-        let (taken, left) = if word == 0 {
-            rest.split_at(rest.chars().next().map_or(1, char::len_utf8))
-        } else {
-            rest.split_at(word)
-        };
+        let (taken, left) =
+            if word == 0 { rest.split_at(rest.chars().next().map_or(1, char::len_utf8)) } else { rest.split_at(word) };
         let value = values.iter().find(|(name, value)| *name == taken && !value.is_empty()).map(|(_, value)| *value);
         out.push_str(value.unwrap_or(taken));
         rest = left;
@@ -313,7 +310,8 @@ mod tests {
 
     #[test]
     fn only_whole_words_are_filled_in() {
-        let filled = filled("--account-id ACCOUNT --name ACCOUNT_NAME --region REGION", &[("ACCOUNT", "1"), ("REGION", "")]);
+        let filled =
+            filled("--account-id ACCOUNT --name ACCOUNT_NAME --region REGION", &[("ACCOUNT", "1"), ("REGION", "")]);
         assert_eq!(filled, "--account-id 1 --name ACCOUNT_NAME --region REGION");
     }
 }

@@ -120,11 +120,7 @@ struct Body {
 
 impl Body {
     /// Reads everything the page shows: a dozen statements, each a page long or a sum that is kept.
-    async fn read(
-        tx: &mut TenantTx,
-        catalogue: &Catalogue,
-        now: DateTime<Utc>,
-    ) -> Result<Self, StoreError> {
+    async fn read(tx: &mut TenantTx, catalogue: &Catalogue, now: DateTime<Utc>) -> Result<Self, StoreError> {
         let latest = posture::latest(tx).await?;
         let states = posture::check_states(tx).await?;
         let sources = source::names(tx).await?;
@@ -133,7 +129,10 @@ impl Body {
         let running = source::running(tx).await?;
         Ok(Self {
             trend: trend(tx, now).await?,
-            keys: Layer::ALL.into_iter().map(|layer| key(layer, catalogue, &states, latest.as_ref(), &sources)).collect(),
+            keys: Layer::ALL
+                .into_iter()
+                .map(|layer| key(layer, catalogue, &states, latest.as_ref(), &sources))
+                .collect(),
             unknown: unknown(tx, catalogue, &states).await?,
             now: latest.as_ref().map(|latest| Now::of(latest, now)),
             fixes: fixes.items.iter().map(|row| FixLine::of(row, catalogue)).collect(),
@@ -210,10 +209,10 @@ async fn unknown(
 async fn lacking(tx: &mut TenantTx, checks: &[String]) -> Result<Vec<Lacking>, StoreError> {
     let scopes = posture::denied_scopes(tx).await?;
     let attributes = posture::missing_permissions(tx, checks).await?;
-    let of_scopes = scopes.into_iter().take(4).map(|denied| Lacking {
-        name: denied.permission,
-        cures: text::plural(denied.scopes, "scope"),
-    });
+    let of_scopes = scopes
+        .into_iter()
+        .take(4)
+        .map(|denied| Lacking { name: denied.permission, cures: text::plural(denied.scopes, "scope") });
     let of_attributes = attributes.into_iter().map(|missing| Lacking {
         name: missing.permission,
         cures: format!("{} of {}", text::plural(missing.verdicts, "verdict"), text::plural(missing.checks, "check")),

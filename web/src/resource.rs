@@ -198,8 +198,12 @@ pub(crate) fn verdict_words(word: &str) -> &'static str {
 /// The permissions in what a check misses.
 pub(crate) fn permissions(missing: &serde_json::Value) -> Vec<String> {
     let lines = missing.as_array().map_or(&[][..], Vec::as_slice);
-    let mut named: Vec<String> =
-        lines.iter().filter_map(|line| line.get("permission")?.as_str()).filter(|p| !p.is_empty()).map(str::to_owned).collect();
+    let mut named: Vec<String> = lines
+        .iter()
+        .filter_map(|line| line.get("permission")?.as_str())
+        .filter(|p| !p.is_empty())
+        .map(str::to_owned)
+        .collect();
     named.sort();
     named.dedup();
     named

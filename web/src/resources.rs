@@ -63,10 +63,16 @@ impl Query {
 
     fn pairs(&self) -> Vec<(&'static str, String)> {
         let filter = &self.filter;
-        [("kind", &filter.kind), ("account", &filter.account), ("region", &filter.region), ("q", &filter.search), ("after", &self.after)]
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, value.clone()?)))
-            .collect()
+        [
+            ("kind", &filter.kind),
+            ("account", &filter.account),
+            ("region", &filter.region),
+            ("q", &filter.search),
+            ("after", &self.after),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value.clone()?)))
+        .collect()
     }
 
     fn href(&self) -> String {

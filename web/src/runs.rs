@@ -18,10 +18,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![
-        Route::get("/sources/{source}/runs/{run}", show),
-        Route::post("/sources/{source}/runs/{run}/cancel", cancel),
-    ]
+    vec![Route::get("/sources/{source}/runs/{run}", show), Route::post("/sources/{source}/runs/{run}/cancel", cancel)]
 }
 
 /// One run in a list.

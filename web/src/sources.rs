@@ -106,10 +106,21 @@ impl Line {
             access: access_words(&row.settings),
             standing: Standing::of(row),
             error: row.last_error.clone(),
-            blind: (row.blind_scopes > 0).then(|| format!("{} of {}", text::number(row.blind_scopes), text::plural(row.scopes, "scope"))),
+            blind: blind(row),
             resources: text::number(row.resources),
             every: every(row.poll_seconds),
         }
+    }
+}
+
+/// How much of a source is not seen, in words. A run that got nowhere planned no scopes to compare with.
+fn blind(row: &SourceRow) -> Option<String> {
+    match row.blind_scopes {
+        0 => None,
+        blind if blind <= row.scopes => {
+            Some(format!("{} of {}", text::number(blind), text::plural(row.scopes, "scope")))
+        }
+        blind => Some(text::plural(blind, "scope")),
     }
 }
 

@@ -320,6 +320,7 @@ where
         return ReadError::Denied { permission, detail: one_line(&format!("{code}: {message}")) };
     }
     let detail = match error {
+        SdkError::ServiceError(_) if code.is_empty() => format!("{permission}: HTTP {status} {message}"),
         SdkError::ServiceError(_) => format!("{permission}: {code} (HTTP {status}) {message}"),
         other => format!("{permission}: {}", chain(other)),
     };

@@ -113,12 +113,7 @@ pub async fn give(
 ///
 /// # Errors
 /// [`StoreError::NotFound`] when none is.
-pub async fn withdraw(
-    tx: &mut TenantTx,
-    framework: &str,
-    control: &str,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+pub async fn withdraw(tx: &mut TenantTx, framework: &str, control: &str, now: DateTime<Utc>) -> Result<(), StoreError> {
     let done = sqlx::query(
         "update attestations set withdrawn_at = $4
          where tenant_id = $1 and framework_id = $2 and control_id = $3 and withdrawn_at is null and expires_at > $4",

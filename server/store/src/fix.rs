@@ -53,11 +53,7 @@ fn position(after: Option<&str>) -> (f64, Uuid) {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn list(
-    tx: &mut TenantTx,
-    keys: Option<&[String]>,
-    page: &PageRequest,
-) -> Result<Page<FixRow>, StoreError> {
+pub async fn list(tx: &mut TenantTx, keys: Option<&[String]>, page: &PageRequest) -> Result<Page<FixRow>, StoreError> {
     let (gain, id) = position(page.after.as_deref());
     let rows = sqlx::query_as(
         "with top as (

@@ -168,10 +168,7 @@ pub struct MissingPermission {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn missing_permissions(
-    tx: &mut TenantTx,
-    checks: &[String],
-) -> Result<Vec<MissingPermission>, StoreError> {
+pub async fn missing_permissions(tx: &mut TenantTx, checks: &[String]) -> Result<Vec<MissingPermission>, StoreError> {
     let rows = sqlx::query_as(
         "with seen as (
              select distinct e.check_id, m.one ->> 'permission' as permission

@@ -234,14 +234,13 @@ pub async fn replace_secret(
 /// # Errors
 /// [`StoreError::NotFound`].
 pub async fn pause(tx: &mut TenantTx, source: SourceId, paused: bool) -> Result<(), StoreError> {
-    let done = sqlx::query(
-        "update sources set paused = $3 where tenant_id = $1 and source_id = $2 and removed_at is null",
-    )
-    .bind(tx.tenant().0)
-    .bind(source.0)
-    .bind(paused)
-    .execute(tx.conn())
-    .await?;
+    let done =
+        sqlx::query("update sources set paused = $3 where tenant_id = $1 and source_id = $2 and removed_at is null")
+            .bind(tx.tenant().0)
+            .bind(source.0)
+            .bind(paused)
+            .execute(tx.conn())
+            .await?;
     found(done.rows_affected())
 }
 
@@ -303,11 +302,7 @@ pub async fn end_probe(
 ///
 /// # Errors
 /// [`StoreError::NotFound`] when it is gone; [`StoreError::Sealed`] when no key opens its secret.
-pub async fn open_connection(
-    tx: &mut TenantTx,
-    keyring: &Keyring,
-    source: SourceId,
-) -> Result<Connection, StoreError> {
+pub async fn open_connection(tx: &mut TenantTx, keyring: &Keyring, source: SourceId) -> Result<Connection, StoreError> {
     let row: Option<(Value, Option<Vec<u8>>, Option<String>)> = sqlx::query_as(
         "select settings, sealed_secret, secret_key_id from sources
          where tenant_id = $1 and source_id = $2 and removed_at is null",

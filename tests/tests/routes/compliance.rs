@@ -84,7 +84,10 @@ async fn a_manual_control_waits_is_attested_expires_and_can_be_withdrawn(pool: P
     assert_eq!(state_of(&app, manual()).await, "Attested");
 
     app.pass(TimeDelta::hours(1));
-    assert_eq!(ciso.submit(&here, &format!("{here}/attest"), &[("holds", "no"), fields[1], fields[2]]).await.status, 303);
+    assert_eq!(
+        ciso.submit(&here, &format!("{here}/attest"), &[("holds", "no"), fields[1], fields[2]]).await.status,
+        303
+    );
     assert_eq!(state_of(&app, manual()).await, "Stated not to hold");
 
     assert_eq!(ciso.submit(&here, &format!("{here}/withdraw"), &[]).await.status, 303);
@@ -129,7 +132,9 @@ async fn an_export_has_every_control_and_every_failing_resource(pool: PgPool) {
     }
     let of_control = format!("\"{}\",\"{}\",", framework().id, control.id);
     assert_eq!(answer.body.lines().filter(|line| line.starts_with(&of_control)).count(), 601);
-    let (audited,): (i64,) =
-        sqlx::query_as("select count(*) from audit_log where action = 'framework.exported'").fetch_one(&app.pool).await.expect("a count");
+    let (audited,): (i64,) = sqlx::query_as("select count(*) from audit_log where action = 'framework.exported'")
+        .fetch_one(&app.pool)
+        .await
+        .expect("a count");
     assert_eq!(audited, 1);
 }

@@ -72,8 +72,12 @@ async fn an_accepted_risk_leaves_the_net_score_and_comes_back_when_it_is_ended(p
 
     assert_eq!(ended.status, 303);
     let events = ciso.get(&page).await.texts(".timeline li");
-    assert!(events[0].starts_with("Acceptance ended by ciso") && events[1].starts_with("Risk accepted by ciso"), "{events:?}");
-    let (net,): (i64,) = sqlx::query_as("select sum(net_loss)::bigint from check_states").fetch_one(&app.pool).await.expect("a sum");
+    assert!(
+        events[0].starts_with("Acceptance ended by ciso") && events[1].starts_with("Risk accepted by ciso"),
+        "{events:?}"
+    );
+    let (net,): (i64,) =
+        sqlx::query_as("select sum(net_loss)::bigint from check_states").fetch_one(&app.pool).await.expect("a sum");
     assert_eq!(net, gross);
 }
 

@@ -72,7 +72,10 @@ async fn a_resource_shows_what_it_says_what_is_hidden_and_what_the_checks_say(po
 
     assert_eq!((page.status, page.texts("h1")), (200, vec!["ledger".to_owned()]));
     let attributes = page.texts(".attribute");
-    assert!(attributes.iter().any(|line| line.contains("Versioning") && line.contains("Status Enabled")), "{attributes:?}");
+    assert!(
+        attributes.iter().any(|line| line.contains("Versioning") && line.contains("Status Enabled")),
+        "{attributes:?}"
+    );
     assert!(page.body.contains("s3:GetBucketPolicy") && page.body.contains("AccessDenied"));
     assert!(page.body.contains("payments") && page.body.contains("arn:aws:kms:never-seen"));
     assert_eq!(page.attribute("#in-title ~ * a", "href"), Some(format!("/resources/{reader}")));

@@ -13,7 +13,8 @@ use std::sync::Arc;
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG";
 
 async fn start(pool: PgPool) -> TestApp {
-    TestApp::configured(pool, |parts| parts.collectors = Arc::new([Arc::new(AwsCollector::new(Operator::default()))])).await
+    TestApp::configured(pool, |parts| parts.collectors = Arc::new([Arc::new(AwsCollector::new(Operator::default()))]))
+        .await
 }
 
 fn by_key<'a>() -> Vec<(&'a str, &'a str)> {
@@ -29,7 +30,10 @@ fn by_key<'a>() -> Vec<(&'a str, &'a str)> {
 
 async fn jobs(app: &TestApp) -> Vec<String> {
     let rows: Vec<(String,)> =
-        sqlx::query_as("select split_part(same_as, ' ', 1) from jobs where state = 'queued' order by 1").fetch_all(&app.pool).await.expect("jobs");
+        sqlx::query_as("select split_part(same_as, ' ', 1) from jobs where state = 'queued' order by 1")
+            .fetch_all(&app.pool)
+            .await
+            .expect("jobs");
     rows.into_iter().map(|(what,)| what).collect()
 }
 
@@ -47,9 +51,11 @@ async fn a_source_is_connected_its_secret_sealed_and_its_first_run_begun(pool: P
     assert!(page.texts("h1") == ["Production"] && !page.body.contains(SECRET));
     assert_eq!(jobs(&app).await, ["collect", "probe"]);
     let id: SourceId = answer.location().rsplit('/').next().expect("an id").parse().expect("an id");
-    let opened = source::open_connection(&mut app.tx().await, &plumbline_tests::app::keyring(), id).await.expect("opened");
+    let opened =
+        source::open_connection(&mut app.tx().await, &plumbline_tests::app::keyring(), id).await.expect("opened");
     assert!(opened.secret.expose_secret().contains(SECRET));
-    let stored: (Vec<u8>,) = sqlx::query_as("select sealed_secret from sources").fetch_one(&app.pool).await.expect("a row");
+    let stored: (Vec<u8>,) =
+        sqlx::query_as("select sealed_secret from sources").fetch_one(&app.pool).await.expect("a row");
     assert!(!String::from_utf8_lossy(&stored.0).contains(SECRET));
 }
 
@@ -69,7 +75,9 @@ async fn what_is_wrong_is_said_what_was_typed_is_kept_and_the_secret_is_not(pool
     assert!(answer.body.contains("AKIAIOSFODNN7EXAMPLE") && !answer.body.contains(SECRET));
     let half = owner.send_form("/sources", &[("name", "x"), ("by", "access_key"), ("poll_seconds", "900")]).await;
     assert_eq!((half.status, half.texts("#key-error").len()), (422, 1));
-    let role = owner.send_form("/sources", &[("name", "x"), ("by", "role"), ("role_arn", "me"), ("poll_seconds", "900")]).await;
+    let role = owner
+        .send_form("/sources", &[("name", "x"), ("by", "role"), ("role_arn", "me"), ("poll_seconds", "900")])
+        .await;
     assert_eq!(role.status, 422);
     assert!(jobs(&app).await.is_empty());
 }
@@ -79,13 +87,19 @@ async fn no_tenant_can_name_the_external_id_of_another(pool: PgPool) {
     let app = start(pool).await;
     let mut owner = app.owner().await;
     let role = "arn:aws:iam::111122223333:role/Reader";
-    let fields =
-        [("name", "x"), ("by", "role"), ("role_arn", role), ("external_id", "plumbline-theirs"), ("poll_seconds", "900")];
+    let fields = [
+        ("name", "x"),
+        ("by", "role"),
+        ("role_arn", role),
+        ("external_id", "plumbline-theirs"),
+        ("poll_seconds", "900"),
+    ];
 
     let answer = owner.send_form("/sources", &fields).await;
 
     assert_eq!(answer.status, 303, "{}", answer.body);
-    let (settings,): (serde_json::Value,) = sqlx::query_as("select settings from sources").fetch_one(&app.pool).await.expect("a row");
+    let (settings,): (serde_json::Value,) =
+        sqlx::query_as("select settings from sources").fetch_one(&app.pool).await.expect("a row");
     assert_eq!(settings["access"]["external_id"], format!("plumbline-{}", app.tenant.id.0.simple()));
 }
 
@@ -94,12 +108,16 @@ async fn a_source_is_changed_paused_resumed_and_removed(pool: PgPool) {
     let app = start(pool).await;
     let mut owner = app.owner().await;
     let here = owner.send_form("/sources", &by_key()).await.location().to_owned();
-    let fields = [("name", "Ledger account"), ("poll_seconds", "3600"), ("home_region", "eu-west-1"), ("regions", "eu-west-1")];
+    let fields =
+        [("name", "Ledger account"), ("poll_seconds", "3600"), ("home_region", "eu-west-1"), ("regions", "eu-west-1")];
 
     assert_eq!(owner.get(&format!("{here}/edit")).await.status, 200);
     assert_eq!(owner.send_form(&here, &fields).await.status, 303);
     assert_eq!(owner.get(&here).await.texts("h1"), ["Ledger account"]);
-    assert_eq!(owner.send_form(&here, &[("name", "x"), ("poll_seconds", "3600"), ("regions", "Nowhere!")]).await.status, 422);
+    assert_eq!(
+        owner.send_form(&here, &[("name", "x"), ("poll_seconds", "3600"), ("regions", "Nowhere!")]).await.status,
+        422
+    );
 
     owner.send_form(&format!("{here}/pause"), &[]).await;
     assert_eq!(jobs(&app).await, ["probe"]);
@@ -124,9 +142,12 @@ async fn a_key_is_replaced_and_tried(pool: PgPool) {
     let here = owner.send_form("/sources", &by_key()).await.location().to_owned();
     let id: SourceId = here.rsplit('/').next().expect("an id").parse().expect("an id");
 
-    owner.send_form(&format!("{here}/credentials"), &[("access_key_id", "AKIANEW"), ("secret_access_key", "another")]).await;
+    owner
+        .send_form(&format!("{here}/credentials"), &[("access_key_id", "AKIANEW"), ("secret_access_key", "another")])
+        .await;
 
-    let opened = source::open_connection(&mut app.tx().await, &plumbline_tests::app::keyring(), id).await.expect("opened");
+    let opened =
+        source::open_connection(&mut app.tx().await, &plumbline_tests::app::keyring(), id).await.expect("opened");
     assert!(opened.secret.expose_secret().contains("another") && !opened.secret.expose_secret().contains(SECRET));
     assert!(owner.get(&here).await.texts("#test")[0].contains("testing"));
     assert!(owner.fragment(&format!("{here}/test")).await.body.contains("hx-trigger"));
@@ -162,7 +183,10 @@ async fn a_run_moves_while_it_goes_on_and_can_be_cancelled(pool: PgPool) {
 
     assert_eq!(analyst.submit(&run, &format!("{run}/cancel"), &[]).await.status, 303);
     assert!(analyst.get(&run).await.body.contains("Stopping"));
-    sqlx::query("update runs set state = 'cancelled', finished_at = started_at").execute(&app.pool).await.expect("ended");
+    sqlx::query("update runs set state = 'cancelled', finished_at = started_at")
+        .execute(&app.pool)
+        .await
+        .expect("ended");
     assert!(!analyst.fragment(&run).await.body.contains("every 2s"), "what is over is not asked for again");
 }
 
@@ -178,6 +202,6 @@ async fn a_source_says_what_of_it_is_not_seen(pool: PgPool) {
     let list = auditor.get("/sources").await;
 
     assert!(page.texts("#blind-title").len() == 1 && page.body.contains("s3:ListAllMyBuckets"));
-    assert!(list.texts("tbody tr")[0].contains("Partly blind") && list.texts("tbody tr")[0].contains("1 of 1 scope"));
+    assert!(list.texts("tbody tr")[0].contains("Partly blind") && list.texts("tbody tr")[0].contains("1 of 4 scopes"));
     assert!(page.texts("form[action$=run]").is_empty(), "an auditor starts nothing");
 }

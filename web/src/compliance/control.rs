@@ -280,7 +280,10 @@ fn find<'a>(catalogue: &'a Catalogue, id: &str, control: &str) -> Result<(&'a Fr
 }
 
 /// The control of an address, when it is one that people attest.
-fn attested<'a>(catalogue: &'a Catalogue, (id, control): &(String, String)) -> Result<(&'a Framework, &'a Control), WebError> {
+fn attested<'a>(
+    catalogue: &'a Catalogue,
+    (id, control): &(String, String),
+) -> Result<(&'a Framework, &'a Control), WebError> {
     let (framework, control) = find(catalogue, id, control)?;
     if !control.is_attested() {
         return Err(WebError::Conflict("This control is decided by its checks, not by a statement.".to_owned()));

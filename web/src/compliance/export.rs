@@ -15,7 +15,17 @@ use serde_json::json;
 
 const PAGE: i64 = 500;
 const HEAD: [&str; 11] = [
-    "framework", "control", "title", "state", "check", "verdict", "resource", "resource_kind", "account", "region", "since",
+    "framework",
+    "control",
+    "title",
+    "state",
+    "check",
+    "verdict",
+    "resource",
+    "resource_kind",
+    "account",
+    "region",
+    "since",
 ];
 
 /// What of a control is written next.
@@ -41,13 +51,7 @@ pub(super) async fn csv(mut call: Call<Export>, id: web::Path<String>) -> Result
     let standing = Standing::read(&mut call.tx, framework, call.now).await?;
     call.record("framework.exported", &framework.id, json!({ "format": "csv" })).await?;
     let name = format!("{}-{}-{}.csv", call.tenant.slug, framework.id, call.now.format("%Y-%m-%d"));
-    let export = Writer {
-        framework,
-        states: standing.states,
-        as_of: call.now,
-        next: Some(Next::Head),
-        tx: call.tx,
-    };
+    let export = Writer { framework, states: standing.states, as_of: call.now, next: Some(Next::Head), tx: call.tx };
     let body = stream::try_unfold(export, |mut export| async move {
         // An empty chunk would end the answer.
         while let Some(next) = export.next.take() {
@@ -104,8 +108,17 @@ impl Writer {
         let lines = found.items.iter().map(|row| {
             let since = row.since.to_rfc3339();
             line([
-                &self.framework.id, &control.id, &title, state, &row.check_id, verdict.as_str(), &row.uid, &row.kind,
-                &row.account, &row.region, &since,
+                &self.framework.id,
+                &control.id,
+                &title,
+                state,
+                &row.check_id,
+                verdict.as_str(),
+                &row.uid,
+                &row.kind,
+                &row.account,
+                &row.region,
+                &since,
             ])
         });
         Ok(lines.collect())

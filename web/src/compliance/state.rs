@@ -120,7 +120,11 @@ pub(crate) fn detail(control: &Control, checks: &BTreeMap<String, CheckState>) -
     .into_iter()
     .flatten()
     .collect();
-    if parts.is_empty() { text::plural(i64::try_from(control.checks.len()).unwrap_or(0), "check") } else { parts.join(" · ") }
+    if parts.is_empty() {
+        text::plural(i64::try_from(control.checks.len()).unwrap_or(0), "check")
+    } else {
+        parts.join(" · ")
+    }
 }
 
 #[cfg(test)]
@@ -148,7 +152,8 @@ mod tests {
 
     #[test]
     fn a_control_fails_when_one_of_its_checks_does() {
-        let (pass, fail) = (CheckState { passed: 9, ..Default::default() }, CheckState { failed: 1, ..Default::default() });
+        let (pass, fail) =
+            (CheckState { passed: 9, ..Default::default() }, CheckState { failed: 1, ..Default::default() });
         assert_eq!(state_of(&["a", "b"], &[("a", pass), ("b", fail)]), ControlState::Failing);
     }
 

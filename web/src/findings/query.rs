@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_left_out() {
-        let query = Query::parse("/findings?state=broken&severity=huge&source=1&colour=red&severity=high&severity=high&q=%20");
+        let query =
+            Query::parse("/findings?state=broken&severity=huge&source=1&colour=red&severity=high&severity=high&q=%20");
         assert_eq!(query.href(), "/findings?severity=high");
     }
 

@@ -42,13 +42,9 @@ pub(super) struct Changed {
 }
 
 impl FormPage {
-    pub(super) fn of<P>(
-        call: &Call<P>,
-        form: SourceForm,
-        errors: FormErrors,
-        changes: Option<Changed>,
-    ) -> Self {
-        let external_id = changes.as_ref().map_or_else(|| external_id(call.tenant.id), |changed| changed.external_id.clone());
+    pub(super) fn of<P>(call: &Call<P>, form: SourceForm, errors: FormErrors, changes: Option<Changed>) -> Self {
+        let external_id =
+            changes.as_ref().map_or_else(|| external_id(call.tenant.id), |changed| changed.external_id.clone());
         let settings = form.settings(&external_id);
         Self {
             frame: call.frame(Nav::Sources),
@@ -81,7 +77,10 @@ async fn create(mut call: Call<ManageSources>, form: Form<SourceForm>) -> Result
     }
 }
 
-async fn try_create(call: &mut Call<ManageSources>, form: &SourceForm) -> Result<Result<SourceId, FormErrors>, WebError> {
+async fn try_create(
+    call: &mut Call<ManageSources>,
+    form: &SourceForm,
+) -> Result<Result<SourceId, FormErrors>, WebError> {
     let connection = form.connection(&external_id(call.tenant.id));
     let mut errors = form.check_frame();
     errors.access_key = form.check_key();
@@ -91,7 +90,8 @@ async fn try_create(call: &mut Call<ManageSources>, form: &SourceForm) -> Result
     }
     let (mint, keyring) = (call.visit().state.mint.clone(), call.visit().state.keyring.clone());
     let name = form.name.trim();
-    let new = NewSource { provider: "aws", name, poll_seconds: form.seconds().unwrap_or(3600), connection: &connection };
+    let new =
+        NewSource { provider: "aws", name, poll_seconds: form.seconds().unwrap_or(3600), connection: &connection };
     let id = match source::create(&mut call.tx, &new, &keyring, &mint).await {
         Ok(id) => id,
         Err(StoreError::Conflict(words)) => return Ok(Err(FormErrors { name: Some(words), ..FormErrors::default() })),

@@ -158,7 +158,8 @@ impl SourceForm {
     pub(super) fn check_frame(&self) -> FormErrors {
         let name = self.name.trim();
         FormErrors {
-            name: (!(1..=120).contains(&name.chars().count())).then(|| "Give it a name of 1 to 120 characters.".to_owned()),
+            name: (!(1..=120).contains(&name.chars().count()))
+                .then(|| "Give it a name of 1 to 120 characters.".to_owned()),
             poll: self.seconds().is_none().then_some("Choose how often it is read."),
             ..FormErrors::default()
         }
@@ -197,7 +198,9 @@ mod tests {
 
     #[test]
     fn a_stored_source_comes_back_as_it_was_typed() {
-        for (by, management) in [("role", "role"), ("access_key", "key"), ("organization", "role"), ("organization", "key")] {
+        for (by, management) in
+            [("role", "role"), ("access_key", "key"), ("organization", "role"), ("organization", "key")]
+        {
             let form = SourceForm {
                 by: by.to_owned(),
                 management: management.to_owned(),

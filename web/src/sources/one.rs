@@ -83,7 +83,9 @@ impl Blind {
             detail: spot.detail.clone().filter(|detail| !detail.is_empty()),
             scopes: text::plural(spot.scopes, "scope"),
             places,
-            since: spot.complete_at.map_or_else(|| "never seen".to_owned(), |at| format!("last seen {}", text::ago(at, now))),
+            since: spot
+                .complete_at
+                .map_or_else(|| "never seen".to_owned(), |at| format!("last seen {}", text::ago(at, now))),
         }
     }
 }
@@ -100,7 +102,7 @@ struct Page {
     settings: Vec<(&'static str, String)>,
     every: String,
     resources: String,
-    scopes: String,
+    scopes: Option<String>,
     error: Option<String>,
     running: Option<RunLine>,
     runs: Vec<RunLine>,
@@ -133,7 +135,7 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
         settings: settings(&row),
         every: every(row.poll_seconds),
         resources: text::number(row.resources),
-        scopes: text::number(row.scopes),
+        scopes: (row.scopes > 0).then(|| text::plural(row.scopes, "scope")),
         error: row.last_error.clone().filter(|_| row.last_state.as_deref() == Some("failed")),
         running: runs.items.iter().find(|run| run.state == "running").map(|run| RunLine::of(run, now)),
         next: runs.next.map(|after| format!("{}?{}", href(id), fixes::pair("after", &after))),

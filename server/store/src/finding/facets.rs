@@ -102,13 +102,12 @@ async fn beside(
 }
 
 async fn few_counts(tx: &mut TenantTx) -> Result<bool, StoreError> {
-    let (rows,): (i64,) = sqlx::query_as(
-        "select count(*) from (select from finding_counts where tenant_id = $1 limit $2) counts",
-    )
-    .bind(tx.tenant().0)
-    .bind(SUMMED + 1)
-    .fetch_one(tx.conn())
-    .await?;
+    let (rows,): (i64,) =
+        sqlx::query_as("select count(*) from (select from finding_counts where tenant_id = $1 limit $2) counts")
+            .bind(tx.tenant().0)
+            .bind(SUMMED + 1)
+            .fetch_one(tx.conn())
+            .await?;
     Ok(rows <= SUMMED)
 }
 

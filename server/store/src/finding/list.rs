@@ -153,7 +153,8 @@ const OF_RISKS: &str = concat!(
 const OF_CHECKS: &str = ranked!("cross join unnest($3::text[]) e (check_id)", "and f.check_id = e.check_id");
 const OF_ACCOUNTS: &str = ranked!("cross join unnest($4::text[]) e (account)", "and f.account = e.account");
 // A search finds few resources and a resource has few findings, so these may be sorted.
-const OF_RESOURCES: &str = ranked!("cross join unnest($14::uuid[]) e (resource_id)", "and f.resource_id = e.resource_id");
+const OF_RESOURCES: &str =
+    ranked!("cross join unnest($14::uuid[]) e (resource_id)", "and f.resource_id = e.resource_id");
 
 /// A page of the findings that the filter leaves, riskiest first.
 ///
