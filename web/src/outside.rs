@@ -4,44 +4,14 @@
 //! Names are checked in the resolver that the client itself uses, so that a name which changes its answer between check
 //! and use gains nothing. Redirects are not followed, answers are short, and nothing waits for long.
 
-use ipnet::IpNet;
+use plumbline_core::address::is_public;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 use url::{Host, Url};
 
 const MOST_BYTES: usize = 1024 * 1024;
-
-/// Space that is not the public internet's: IANA's special-purpose registries, and what carries an address inside.
-const NOT_PUBLIC: [&str; 26] = [
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.0.0.0/24",
-    "192.0.2.0/24",
-    "192.88.99.0/24",
-    "192.168.0.0/16",
-    "198.18.0.0/15",
-    "198.51.100.0/24",
-    "203.0.113.0/24",
-    "224.0.0.0/4",
-    "240.0.0.0/4",
-    "::/3",
-    "4000::/2",
-    "8000::/1",
-    "2001::/23",
-    "2001:db8::/32",
-    "2002::/16",
-    "3fff::/20",
-    "64:ff9b::/96",
-    "fc00::/7",
-    "fe80::/10",
-    "ff00::/8",
-];
 
 /// Why a request did not go out or come back.
 #[derive(Debug, thiserror::Error)]
@@ -54,15 +24,6 @@ pub enum OutsideError {
     TooLong,
     #[error("{0}")]
     Malformed(#[from] openidconnect::http::Error),
-}
-
-/// Whether an address is on the public internet.
-#[must_use]
-pub fn is_public(address: IpAddr) -> bool {
-    static NETS: LazyLock<Vec<IpNet>> =
-        LazyLock::new(|| NOT_PUBLIC.iter().filter_map(|net| net.parse().ok()).collect());
-    let address = address.to_canonical();
-    !NETS.iter().any(|net| net.contains(&address))
 }
 
 /// Checks an address as typed. The sentence is for the person who typed it.
@@ -162,37 +123,6 @@ impl Outside {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_net_in_the_list_reads() {
-        assert!(NOT_PUBLIC.iter().all(|net| net.parse::<IpNet>().is_ok()));
-    }
-
-    #[test]
-    fn what_is_inside_is_not_public_and_what_is_outside_is() {
-        for inside in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "::1",
-            "::ffff:10.0.0.1",
-            "fd00::1",
-            "fe80::1",
-            "64:ff9b::a00:1",
-            "2002:7f00:1::",
-            "224.0.0.1",
-            "255.255.255.255",
-        ] {
-            assert!(!is_public(inside.parse().expect("an address")), "{inside}");
-        }
-        for outside in ["52.94.5.1", "2600:1f18::1", "2a00:1450::1"] {
-            assert!(is_public(outside.parse().expect("an address")), "{outside}");
-        }
-    }
 
     #[test]
     fn an_issuer_in_disguise_is_refused() {

@@ -5,39 +5,9 @@
 //! itself uses, so a name that changes its answer between check and use gains nothing.
 
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use plumbline_core::address::is_public;
+use std::net::IpAddr;
 use url::{Host, Url};
-
-/// Whether an address is on the public internet.
-pub(crate) fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(|| is_public_v6(v6), is_public_v4),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    !(address.is_unspecified()
-        || address.is_loopback()
-        || address.is_private()
-        || address.is_link_local()
-        || address.is_broadcast()
-        || address.is_multicast()
-        || address.is_documentation()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && (18..20).contains(&b)))
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [first, second, ..] = address.segments();
-    // 64:ff9b::/96 and 2002::/16 carry an IPv4 address inside, which may be any.
-    let carries_v4 = (first == 0x64 && second == 0xff9b) || first == 0x2002;
-    (first & 0xe000) == 0x2000 && !carries_v4 && !(first == 0x2001 && second == 0xdb8)
-}
 
 /// Checks an endpoint as typed. Returns it as a URL without path, or a sentence for the person who typed it.
 pub(crate) fn endpoint(text: &str, private_allowed: bool) -> Result<Url, String> {
@@ -85,24 +55,6 @@ impl ResolveDns for PublicOnly {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_inside_is_not_public() {
-        for inside in [
-            "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1",
-            "::ffff:10.0.0.1", "fd00::1", "fe80::1", "64:ff9b::a00:1", "2002:7f00:1::", "224.0.0.1", "255.255.255.255",
-        ] {
-            let address: IpAddr = inside.parse().expect("an address");
-            assert!(!is_public(address), "{inside}");
-        }
-    }
-
-    #[test]
-    fn what_is_outside_is_public() {
-        for outside in ["52.94.5.1", "2600:1f18::1"] {
-            assert!(is_public(outside.parse().expect("an address")), "{outside}");
-        }
-    }
 
     #[test]
     fn an_address_in_disguise_is_refused() {

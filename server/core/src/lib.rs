@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock and no randomness of its own. Everything else depends on this crate and it depends on
 //! nothing of ours. `docs/ARCHITECTURE.md` draws the whole house.
 
+pub mod address;
 pub mod clock;
 pub mod collect;
 pub mod id;

@@ -172,13 +172,13 @@ impl Poll<'_> {
         tx: &mut plumbline_store::TenantTx,
         read: &Result<(), CollectError>,
     ) -> anyhow::Result<()> {
-        let because = match read {
+        let broken = match read {
             Err(CollectError::Cancelled) => return Ok(()),
-            Err(error) => error.to_string(),
-            Ok(()) => "The run ended before this was read.".to_owned(),
+            Err(error) => Some(error.to_string()),
+            Ok(()) => None,
         };
         let known = reconcile::scopes_of(tx, self.source).await?;
-        self.intake.close(&known, &because);
+        self.intake.close(&known, broken.as_deref());
         if let Err(CollectError::Refused(detail)) = read {
             for end in self.intake.ended.iter_mut().filter(|end| !end.outcome.is_complete()) {
                 end.outcome =

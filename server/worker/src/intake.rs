@@ -91,7 +91,9 @@ impl Intake {
     }
 
     /// Ends every scope that was planned and not ended, or that is known and was not planned: it was not read.
-    pub(crate) fn close(&mut self, known: &[ScopeSight], because: &str) {
+    /// `broken` says why the run as a whole broke off, if it did.
+    pub(crate) fn close(&mut self, known: &[ScopeSight], broken: Option<&str>) {
+        let because = broken.unwrap_or("The run ended before this was read.");
         let ended: HashSet<ScopeKey> = self.ended.iter().map(|end| end.key.clone()).collect();
         let open: Vec<ScopeKey> = self.planned.iter().filter(|key| !ended.contains(key)).cloned().collect();
         for key in open {
@@ -108,7 +110,7 @@ impl Intake {
                 continue;
             }
             let outcome = shut.get(&key.account).cloned().unwrap_or_else(|| Outcome::Failed {
-                detail: "The source no longer lists this account, region or service.".to_owned(),
+                detail: broken.unwrap_or("The source no longer lists this account, region or service.").to_owned(),
             });
             self.ended.push(ScopeEnd { key, outcome });
         }

@@ -16,6 +16,7 @@ use plumbline_core::score::Weighing;
 use plumbline_policy::Catalogue;
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::seal::Keyring;
+use plumbline_store::identity::session;
 use plumbline_store::{Database, StoreError, reconcile};
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,6 +104,9 @@ impl Worker {
         let mut queue = self.database.queue().await?;
         job::forget(&mut queue, self.now() - KEEP_JOBS).await?;
         queue.commit().await?;
+        let mut identity = self.database.identity().await?;
+        session::forget_expired(&mut identity, self.now()).await?;
+        identity.commit().await?;
         Ok(true)
     }
 
