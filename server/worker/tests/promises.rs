@@ -346,3 +346,22 @@ async fn a_run_that_ends_after_its_source_was_removed_brings_nothing_back(pool: 
         .expect("a count");
     assert_eq!(waiting, 0);
 }
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_check_that_the_content_no_longer_has_takes_its_findings_along_by_a_change_of_ours(pool: PgPool) {
+    let mut estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false), bucket("b", true)])).await;
+
+    estate.forget_all_checks();
+    estate.run(all_read(&[bucket("a", false), bucket("b", true)])).await;
+
+    assert!(estate.open().await.is_empty());
+    let verdicts: i64 =
+        sqlx::query_scalar("select count(*) from verdicts").fetch_one(&estate.pool).await.expect("a count");
+    assert_eq!(verdicts, 0);
+    let events: Vec<String> = sqlx::query_scalar("select event from finding_events order by event_no")
+        .fetch_all(&estate.pool)
+        .await
+        .expect("events");
+    assert_eq!(events, ["opened", "resolved"]);
+}

@@ -82,9 +82,12 @@ pub async fn settle(
     let at = instant(tx, now).await?;
     sqlx::query("create index on decided (resource_id, check_id)").execute(tx.conn()).await?;
     sqlx::query("analyze decided").execute(tx.conn()).await?;
-    let turned = turn(tx, source, now).await?;
-    write_verdicts(tx, source, now).await?;
+    let mut turned = turn(tx, source, now).await?;
     find_moved(tx, source, ours, now).await?;
+    if ours {
+        turned += retire_checks(tx, source, weighing).await?;
+    }
+    write_verdicts(tx, source, now).await?;
     let mut settled = settle_moved(tx, Some(run), None, weighing, at).await?;
     settled.turned = turned;
     if turned > 0 || sight_changed || settled != Settled::default() {
@@ -250,6 +253,37 @@ async fn find_moved(tx: &mut TenantTx, source: SourceId, ours: bool, now: DateTi
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Verdicts and findings of checks that the content no longer has: they are gone with the check, by a change of ours.
+async fn retire_checks(tx: &mut TenantTx, source: SourceId, weighing: &Weighing) -> Result<i64, StoreError> {
+    let known: Vec<String> = weighing.whole.iter().flat_map(|control| control.checks.iter().cloned()).collect();
+    sqlx::query(
+        "insert into moved
+         select f.finding_id, f.check_id, f.resource_id, f.source_id, f.state, 'resolved', f.loss, f.loss,
+             f.exposure, f.exposure, f.criticality, f.criticality, f.account, f.account, f.region, f.region,
+             f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message, 'ours'
+         from findings f
+         where f.tenant_id = $1 and f.source_id = $2 and f.state <> 'resolved' and f.check_id <> all($3)
+             and not exists (select from moved m where m.finding_id = f.finding_id)",
+    )
+    .bind(tx.tenant().0)
+    .bind(source.0)
+    .bind(&known)
+    .execute(tx.conn())
+    .await?;
+    let done = sqlx::query(
+        "insert into turned
+         select v.resource_id, v.check_id, v.verdict, null, null, ''
+         from resources r join verdicts v on v.tenant_id = r.tenant_id and v.resource_id = r.resource_id
+         where r.tenant_id = $1 and r.source_id = $2 and r.retired_at is null and v.check_id <> all($3)",
+    )
+    .bind(tx.tenant().0)
+    .bind(source.0)
+    .bind(&known)
+    .execute(tx.conn())
+    .await?;
+    Ok(done.rows_affected().cast_signed())
 }
 
 /// Writes the findings in `moved` and everything that is counted from them.
