@@ -359,9 +359,29 @@ async fn a_check_that_the_content_no_longer_has_takes_its_findings_along_by_a_ch
     let verdicts: i64 =
         sqlx::query_scalar("select count(*) from verdicts").fetch_one(&estate.pool).await.expect("a count");
     assert_eq!(verdicts, 0);
+    let causes: Vec<String> = sqlx::query_scalar("select cause from score_ledger order by at")
+        .fetch_all(&estate.pool)
+        .await
+        .expect("causes");
+    assert_eq!(causes, ["new_resource", "ours"]);
+    let sum: f64 = sqlx::query_scalar("select sum(delta) from score_ledger").fetch_one(&estate.pool).await.expect("a sum");
+    assert!((100.0 + sum - estate.posture().await.0).abs() < 1e-9);
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_finding_that_weighs_more_moves_the_score_and_its_history(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false)])).await;
+    let (before, ..) = estate.posture().await;
+
+    let mut production = bucket("a", false);
+    production.tags.insert("environment".to_owned(), "production".to_owned());
+    estate.run(all_read(&[production])).await;
+
+    assert!(estate.posture().await.0 < before);
     let events: Vec<String> = sqlx::query_scalar("select event from finding_events order by event_no")
         .fetch_all(&estate.pool)
         .await
         .expect("events");
-    assert_eq!(events, ["opened", "resolved"]);
+    assert_eq!(events, ["opened", "weighed"]);
 }

@@ -59,6 +59,8 @@ pub struct Settled {
     pub opened: i64,
     pub reopened: i64,
     pub resolved: i64,
+    /// Findings that weigh more or less than they did.
+    pub weighed: i64,
     /// Verdicts that are not what they were.
     pub turned: i64,
 }
@@ -90,7 +92,8 @@ pub async fn settle(
     write_verdicts(tx, source, now).await?;
     let mut settled = settle_moved(tx, Some(run), None, weighing, at).await?;
     settled.turned = turned;
-    if turned > 0 || sight_changed || settled != Settled::default() {
+    let settled_any = Settled { turned: 0, ..settled } != Settled::default();
+    if ours || turned > 0 || sight_changed || settled_any {
         posture(tx, Some(run), weighing, at).await?;
     }
     sqlx::query("drop table moved, turned").execute(tx.conn()).await?;
@@ -295,29 +298,31 @@ pub(super) async fn settle_moved(
     at: DateTime<Utc>,
 ) -> Result<Settled, StoreError> {
     let settled = count_moved(tx).await?;
-    if settled.is_none() {
+    let before = losses(tx).await?;
+    let step = step_of_weights(tx, weighing, &before).await?;
+    if settled.is_none() && step.is_none() {
         return Ok(Settled::default());
     }
-    let before = losses(tx).await?;
     write_findings(tx, at).await?;
     write_events(tx, run, person, at).await?;
     write_counts(tx).await?;
     write_losses(tx).await?;
     write_fixes(tx).await?;
     write_gains(tx, weighing).await?;
-    write_ledger(tx, run, weighing, &before, at).await?;
+    write_ledger(tx, run, weighing, &before, step, at).await?;
     Ok(settled.unwrap_or_default())
 }
 
 async fn count_moved(tx: &mut TenantTx) -> Result<Option<Settled>, StoreError> {
     sqlx::query("analyze moved").execute(tx.conn()).await?;
-    let (all, opened, reopened, resolved): (i64, i64, i64, i64) = sqlx::query_as(
+    let (all, opened, reopened, resolved, weighed): (i64, i64, i64, i64, i64) = sqlx::query_as(
         "select count(*), count(*) filter (where was is null), count(*) filter (where was = 'resolved' and \"is\" = 'open'),
-             count(*) filter (where \"is\" = 'resolved' and was <> 'resolved') from moved",
+             count(*) filter (where \"is\" = 'resolved' and was <> 'resolved'),
+             count(*) filter (where \"is\" = was and loss <> was_loss) from moved",
     )
     .fetch_one(tx.conn())
     .await?;
-    Ok((all > 0).then_some(Settled { opened, reopened, resolved, turned: 0 }))
+    Ok((all > 0).then_some(Settled { opened, reopened, resolved, weighed, turned: 0 }))
 }
 
 async fn write_findings(tx: &mut TenantTx, at: DateTime<Utc>) -> Result<(), StoreError> {
@@ -546,6 +551,34 @@ async fn losses(tx: &mut TenantTx) -> Result<BothLosses, StoreError> {
     Ok(both)
 }
 
+/// What the score moved by when the weights did, with nothing else changed.
+#[derive(Clone, Copy)]
+struct Step {
+    net: f64,
+    gross: f64,
+}
+
+/// The step from the weights of the last posture to those of now; none when they are the same.
+async fn step_of_weights(
+    tx: &mut TenantTx,
+    weighing: &Weighing,
+    before: &BothLosses,
+) -> Result<Option<Step>, StoreError> {
+    let last: Option<(String, f64, f64)> = sqlx::query_as(
+        "select catalogue_version, score, gross_score from postures where tenant_id = $1 order by at desc limit 1",
+    )
+    .bind(tx.tenant().0)
+    .fetch_optional(tx.conn())
+    .await?;
+    let Some((version, net, gross)) = last else { return Ok(None) };
+    let step = Step {
+        net: score(&weighing.whole, &before.net).0 - net,
+        gross: score(&weighing.whole, &before.gross).0 - gross,
+    };
+    let moved = step.net != 0.0 || step.gross != 0.0;
+    Ok((version != weighing.version && moved).then_some(step))
+}
+
 #[derive(sqlx::FromRow)]
 struct Moves {
     cause: String,
@@ -561,6 +594,7 @@ async fn write_ledger(
     run: Option<RunId>,
     weighing: &Weighing,
     before: &BothLosses,
+    step: Option<Step>,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let moves: Vec<Moves> = sqlx::query_as(
@@ -579,7 +613,8 @@ async fn write_ledger(
             .iter()
             .filter(|m| m.cause == cause.as_str() && (m.net_delta != 0 || m.loss_delta != 0))
             .collect();
-        if of_cause.is_empty() {
+        let step = step.filter(|_| cause == Cause::Ours);
+        if of_cause.is_empty() && step.is_none() {
             continue;
         }
         let was = (score(&weighing.whole, &net).0, score(&weighing.whole, &gross).0);
@@ -595,8 +630,8 @@ async fn write_ledger(
         .bind(tx.tenant().0)
         .bind(at)
         .bind(cause.as_str())
-        .bind(is.0 - was.0)
-        .bind(is.1 - was.1)
+        .bind(is.0 - was.0 + step.map_or(0.0, |step| step.net))
+        .bind(is.1 - was.1 + step.map_or(0.0, |step| step.gross))
         .bind(of_cause.iter().map(|m| m.findings).sum::<i64>())
         .bind(Json(detail(&of_cause)))
         .bind(run.map(|run| run.0))
