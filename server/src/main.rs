@@ -44,6 +44,8 @@ enum Command {
         #[arg(long)]
         demo_estate: Option<PathBuf>,
     },
+    /// Seal all stored secrets with the first of the keys in PLUMBLINE_MASTER_KEY, so that the others can be taken away
+    Reseal,
     /// Ask a running server whether it is well; for health checks of containers
     Health {
         /// Where the server listens
@@ -62,6 +64,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Serve { listen } => web(&listen).await,
         Command::Work => work().await,
         Command::Up { data, listen, demo_estate } => up(&data, &listen, demo_estate.as_deref()).await,
+        Command::Reseal => reseal().await,
         Command::Health { listen } => serve::health(&listen).await,
     }
 }
@@ -83,6 +86,12 @@ async fn work() -> anyhow::Result<()> {
     let product = Product::open(&given()?.app, config::keyring()?, config::private_endpoints()?).await?;
     // Apart from the web server's single-threaded runtime: jobs use every core.
     in_background(product, serve::on_signal()?).await
+}
+
+async fn reseal() -> anyhow::Result<()> {
+    let product = Product::open(&given()?.app, config::keyring()?, false).await?;
+    let count = product.reseal().await?;
+    say(&format!("{count} secrets sealed anew with {}", product.keyring.current()))
 }
 
 async fn up(data: &Path, listen: &str, demo_estate: Option<&Path>) -> anyhow::Result<()> {

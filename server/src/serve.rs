@@ -10,7 +10,8 @@ use plumbline_core::collect::Collector;
 use plumbline_core::id::Mint;
 use plumbline_policy::Catalogue;
 use plumbline_store::seal::Keyring;
-use plumbline_store::{Database, identity};
+use plumbline_store::reseal::reseal;
+use plumbline_store::{Database, identity, tenant};
 use plumbline_web::state::{AppState, Config, Parts};
 use plumbline_worker::Worker;
 use rand::SeedableRng;
@@ -108,6 +109,23 @@ impl Product {
             collectors: self.collectors.to_vec(),
         };
         Arc::new(worker).run(SLOTS, stop).await;
+    }
+
+    /// Seals every tenant's secrets with the current key; each tenant in a transaction of its own. Returns how many.
+    ///
+    /// # Errors
+    /// When a secret's key is not in the ring, or the database does not answer.
+    pub async fn reseal(&self) -> anyhow::Result<u64> {
+        let mut identity = self.database.identity().await?;
+        let tenants = tenant::all(&mut identity).await?;
+        drop(identity);
+        let mut count = 0;
+        for tenant in tenants {
+            let mut tx = self.database.tenant(tenant).await?;
+            count += reseal(&mut tx, &self.keyring, &self.mint).await.with_context(|| format!("tenant {tenant}"))?;
+            tx.commit().await?;
+        }
+        Ok(count)
     }
 
     /// The link of the first run, when there is no tenant yet.

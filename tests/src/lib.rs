@@ -3,6 +3,7 @@
 pub mod app;
 pub mod browser;
 pub mod builders;
+pub mod chrome;
 pub mod estate_rows;
 pub mod provider;
 pub mod walk;

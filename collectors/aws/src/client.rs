@@ -1,7 +1,8 @@
 //! Credentials and clients: one SDK configuration for each account and region, all with the same manners.
 
 use crate::guard::PublicOnly;
-use crate::settings::{Access, Operator, Secret, Settings};
+use crate::settings::{Access, Operator, Patience, Secret, Settings};
+use crate::whole::Whole;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -12,13 +13,6 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use plumbline_core::collect::CollectError;
 use secrecy::ExposeSecret;
-use std::time::Duration;
-
-/// Adaptive retry slows all calls of a client down once AWS throttles one.
-const ATTEMPTS: u32 = 6;
-const CONNECT: Duration = Duration::from_secs(4);
-const ATTEMPT: Duration = Duration::from_secs(20);
-const OPERATION: Duration = Duration::from_secs(90);
 
 /// Makes configurations for the accounts of one source.
 #[derive(Clone)]
@@ -29,16 +23,21 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// The identity that the source's settings give us, before any member account.
-    pub(crate) async fn open(settings: &Settings, secret: &Secret, operator: &Operator) -> Result<Self, CollectError> {
+    pub(crate) async fn open(
+        settings: &Settings,
+        secret: &Secret,
+        operator: &Operator,
+        patience: &Patience,
+    ) -> Result<Self, CollectError> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(settings, operator))
             .region(Region::new(settings.home_region.clone()))
-            .retry_config(RetryConfig::adaptive().with_max_attempts(ATTEMPTS).with_max_backoff(Duration::from_secs(8)))
+            .retry_config(retries(patience))
             .timeout_config(
                 TimeoutConfig::builder()
-                    .connect_timeout(CONNECT)
-                    .operation_attempt_timeout(ATTEMPT)
-                    .operation_timeout(OPERATION)
+                    .connect_timeout(patience.connect)
+                    .operation_attempt_timeout(patience.attempt)
+                    .operation_timeout(patience.operation)
                     .build(),
             );
         if let Some(endpoint) = &settings.endpoint {
@@ -97,13 +96,22 @@ fn key(secret: &Secret) -> Option<Credentials> {
     Some(Credentials::new(id, key.expose_secret(), token, None, "plumbline"))
 }
 
+/// Adaptive: once AWS throttles one call of a client, all its calls slow down.
+fn retries(patience: &Patience) -> RetryConfig {
+    RetryConfig::adaptive()
+        .with_max_attempts(patience.attempts)
+        .with_initial_backoff(patience.first_backoff)
+        .with_max_backoff(patience.longest_backoff)
+}
+
 /// Only a tenant's own endpoint needs the guard; AWS's names are AWS's.
 fn http_client(settings: &Settings, operator: &Operator) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc));
-    if settings.endpoint.is_some() && !operator.private_endpoints {
+    let client = if settings.endpoint.is_some() && !operator.private_endpoints {
         builder.build_with_resolver(PublicOnly)
     } else {
         builder.build_https()
-    }
+    };
+    SharedHttpClient::new(Whole(client))
 }

@@ -17,7 +17,8 @@ mod reader;
 mod run;
 mod services;
 mod settings;
+mod whole;
 
 pub use attributes::ToAttr;
 pub use run::AwsCollector;
-pub use settings::{Operator, Settings};
+pub use settings::{Operator, Patience, Settings};

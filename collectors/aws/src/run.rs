@@ -5,7 +5,7 @@ use crate::budget::AccountBudget;
 use crate::client::{Clients, in_region};
 use crate::reader::{ReadError, Reader, Scope, side_by_side};
 use crate::services;
-use crate::settings::{Operator, Secret, Settings};
+use crate::settings::{Operator, Patience, Secret, Settings};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use plumbline_core::collect::{AccessRecipe, CollectError, Collector, Connection, Event, ProbeLine, Sink};
@@ -28,18 +28,25 @@ const SCOPE_TIME: std::time::Duration = std::time::Duration::from_secs(15 * 60);
 #[derive(Debug, Clone, Default)]
 pub struct AwsCollector {
     operator: Operator,
+    patience: Patience,
 }
 
 impl AwsCollector {
     #[must_use]
     pub fn new(operator: Operator) -> Self {
-        Self { operator }
+        Self { operator, patience: Patience::default() }
+    }
+
+    /// The same with another patience than the usual one.
+    #[must_use]
+    pub fn patient(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     async fn open(&self, connection: &Connection) -> Result<(Settings, Clients), CollectError> {
         let settings = Settings::of(connection, &self.operator)?;
         let secret = Secret::of(connection)?;
-        let clients = Clients::open(&settings, &secret, &self.operator).await?;
+        let clients = Clients::open(&settings, &secret, &self.operator, &self.patience).await?;
         Ok((settings, clients))
     }
 }

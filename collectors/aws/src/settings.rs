@@ -3,6 +3,7 @@
 use plumbline_core::collect::{CollectError, Connection};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The public settings of an AWS source.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,6 +59,35 @@ pub(crate) struct Secret {
     pub(crate) secret_access_key: Option<SecretString>,
     #[serde(default)]
     pub(crate) session_token: Option<SecretString>,
+}
+
+/// How long to wait for AWS, and how often to ask again.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// Tries of one call, the first included.
+    pub attempts: u32,
+    /// The wait before the second try; it doubles up to the longest.
+    pub first_backoff: Duration,
+    pub longest_backoff: Duration,
+    /// To reach the endpoint.
+    pub connect: Duration,
+    /// For one try.
+    pub attempt: Duration,
+    /// For one call with all its tries.
+    pub operation: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            attempts: 6,
+            first_backoff: Duration::from_secs(1),
+            longest_backoff: Duration::from_secs(8),
+            connect: Duration::from_secs(4),
+            attempt: Duration::from_secs(20),
+            operation: Duration::from_secs(90),
+        }
+    }
 }
 
 /// What the operator allows to all tenants.

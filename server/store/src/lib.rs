@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod page;
 pub mod posture;
 pub mod reconcile;
+pub mod reseal;
 pub mod resource;
 pub mod run;
 pub mod source;

@@ -333,7 +333,7 @@ fn seal(
 }
 
 /// Whom a secret is sealed for: it opens in no other tenant and for no other source.
-fn owner(tx: &TenantTx, source: SourceId) -> String {
+pub(crate) fn owner(tx: &TenantTx, source: SourceId) -> String {
     format!("tenant/{}/source/{}", tx.tenant(), source)
 }
 

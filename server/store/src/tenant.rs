@@ -45,6 +45,15 @@ pub async fn create(tx: &mut IdentityTx, name: &str, mint: &Mint) -> Result<Tena
     Ok(Tenant { id, name: name.to_owned(), slug })
 }
 
+/// Every tenant there is; for what the operator does to all of them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn all(tx: &mut IdentityTx) -> Result<Vec<TenantId>, StoreError> {
+    let ids: Vec<Uuid> = sqlx::query_scalar("select tenant_id from tenants order by tenant_id").fetch_all(tx.conn()).await?;
+    Ok(ids.into_iter().map(TenantId).collect())
+}
+
 /// Finds a tenant by its word in links.
 ///
 /// # Errors

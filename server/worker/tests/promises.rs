@@ -385,3 +385,19 @@ async fn a_finding_that_weighs_more_moves_the_score_and_its_history(pool: PgPool
         .expect("events");
     assert_eq!(events, ["opened", "weighed"]);
 }
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_secret_is_sealed_anew_and_the_old_key_can_go(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let key = |text: &str| plumbline_store::seal::Keyring::parse(&secrecy::SecretString::from(text)).expect("keys");
+    let (old, new) = ("test:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "k2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=");
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    let mint = &estate.worker.mint;
+
+    let both = key(&format!("{new} {old}"));
+    assert_eq!(plumbline_store::reseal::reseal(&mut tx, &both, mint).await.expect("resealed"), 1);
+    assert_eq!(plumbline_store::reseal::reseal(&mut tx, &both, mint).await.expect("resealed"), 0);
+
+    assert!(plumbline_store::source::open_connection(&mut tx, &key(new), estate.source).await.is_ok());
+    assert!(plumbline_store::source::open_connection(&mut tx, &key(old), estate.source).await.is_err());
+}

@@ -23,9 +23,10 @@ impl Table {
         let widths = [width(0), width(1), width(2)];
         let mut out = std::io::stdout().lock();
         for (number, [section, measured, result]) in self.0.iter().enumerate() {
-            writeln!(out, "| {section:<0$} | {measured:<1$} | {result:<2$} |", widths[0], widths[1], widths[2])?;
+            let [s, m, r] = widths;
+            writeln!(out, "| {section:s$} | {measured:m$} | {result:r$} |")?;
             if number == 0 {
-                writeln!(out, "|{:-<0$}|{:-<1$}|{:-<2$}|", "", "", "", widths[0] + 2, widths[1] + 2, widths[2] + 2)?;
+                writeln!(out, "|{}|{}|{}|", "-".repeat(s + 2), "-".repeat(m + 2), "-".repeat(r + 2))?;
             }
         }
         Ok(())

@@ -45,7 +45,7 @@ select d.tenant_id, d.resource_no, d.resource_id, s.source_id, k.kind, k.reader,
 from bench_drawn d
 join bench_kinds k using (kind_no)
 join bench_sources s on s.tenant_id = d.tenant_id and s.source_no = case when d.accounts > 2 then d.account_no % 3 else 0 end;
-create index on bench_made (kind);
+create index bench_made_kind on bench_made (kind);
 analyze bench_made;
 
 insert into resources (tenant_id, resource_id, source_id, kind, uid, name, account, region, scope_region, reader, attributes,
