@@ -76,11 +76,7 @@ async fn people(product: &Product, password: &SecretString) -> anyhow::Result<Te
     Ok(first.id)
 }
 
-async fn ensure_tenant(
-    tx: &mut IdentityTx,
-    product: &Product,
-    (name, slug): (&str, &str),
-) -> anyhow::Result<Tenant> {
+async fn ensure_tenant(tx: &mut IdentityTx, product: &Product, (name, slug): (&str, &str)) -> anyhow::Result<Tenant> {
     match tenant::by_slug(tx, slug).await {
         Ok(tenant) => Ok(tenant),
         Err(StoreError::NotFound) => Ok(tenant::create(tx, name, &product.mint).await?),
@@ -140,7 +136,9 @@ fn greeting(url: &Url, password: &SecretString) -> String {
     for role in Role::ALL {
         let _ = writeln!(text, "  {:<30} {:<22} {}", email(role), password.expose_secret(), describe(role));
     }
-    text.push_str("\nThe first poll of the stand-in cloud has begun; the pages fill within a minute. Ctrl-C stops everything.\n");
+    text.push_str(
+        "\nThe first poll of the stand-in cloud has begun; the pages fill within a minute. Ctrl-C stops everything.\n",
+    );
     text
 }
 

@@ -9,8 +9,8 @@ use plumbline_core::clock::{SharedClock, SystemClock};
 use plumbline_core::collect::Collector;
 use plumbline_core::id::Mint;
 use plumbline_policy::Catalogue;
-use plumbline_store::seal::Keyring;
 use plumbline_store::reseal::reseal;
+use plumbline_store::seal::Keyring;
 use plumbline_store::{Database, identity, tenant};
 use plumbline_web::state::{AppState, Config, Parts};
 use plumbline_worker::Worker;
@@ -49,7 +49,8 @@ impl Product {
     pub async fn open(url: &str, keyring: Keyring, private_endpoints: bool) -> anyhow::Result<Self> {
         let database = Database::connect(url, CONNECTIONS).await.context("connecting to the database")?;
         let clock: SharedClock = Arc::new(SystemClock);
-        let aws = AwsCollector::new(Operator { private_endpoints, identity: config::variable("PLUMBLINE_AWS_IDENTITY")? });
+        let aws =
+            AwsCollector::new(Operator { private_endpoints, identity: config::variable("PLUMBLINE_AWS_IDENTITY")? });
         Ok(Self {
             database,
             keyring: Arc::new(keyring),
@@ -233,4 +234,3 @@ pub async fn health(address: &str) -> anyhow::Result<()> {
     };
     tokio::time::timeout(Duration::from_secs(5), ask).await.context("no answer within five seconds")?
 }
-

@@ -5,7 +5,6 @@ use crate::app::PASSWORD;
 use actix_web::dev::ServerHandle;
 use anyhow::{Context, Result, bail, ensure};
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
-use fantoccini::cookies::Cookie;
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
@@ -193,7 +192,8 @@ impl Chrome {
     /// # Errors
     /// When the browser does not answer.
     pub async fn texts(&self, selector: &str) -> Result<Vec<String>> {
-        let script = "return [...document.querySelectorAll(arguments[0])].map(e => e.innerText.replace(/\\s+/g, ' ').trim())";
+        let script =
+            "return [...document.querySelectorAll(arguments[0])].map(e => e.innerText.replace(/\\s+/g, ' ').trim())";
         Ok(serde_json::from_value(self.run(script, vec![json!(selector)]).await?)?)
     }
 
@@ -222,6 +222,20 @@ impl Chrome {
         }
         let path = self.path().await?;
         bail!("{path} says {words:?} in {selector}, and says {:?}", self.texts(selector).await?)
+    }
+
+    /// Waits until exactly these texts can be read in the elements of a selector.
+    ///
+    /// # Errors
+    /// When they never can; tells what can.
+    pub async fn see_only(&self, selector: &str, all: &[&str]) -> Result<()> {
+        for _ in 0..LOOKS {
+            if self.texts(selector).await.unwrap_or_default() == all {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        bail!("{} says {all:?} in {selector}, and says {:?}", self.path().await?, self.texts(selector).await?)
     }
 
     /// What a page's script would read.
@@ -323,12 +337,13 @@ impl Chrome {
         bail!("Tab reaches {called:?} in {}, and passes {passed:?}", self.path().await?)
     }
 
-    /// Keeps a cookie, as if the site had set it.
+    /// Keeps a cookie that scripts may read, for all of the site.
     ///
     /// # Errors
-    /// When the browser refuses it.
-    pub async fn keep(&self, name: &'static str, value: &'static str) -> Result<()> {
-        Ok(self.client.add_cookie(Cookie::new(name, value)).await?)
+    /// When the browser does not answer.
+    pub async fn keep(&self, name: &str, value: &str) -> Result<()> {
+        self.run("document.cookie = arguments[0]", vec![json!(format!("{name}={value}; path=/"))]).await?;
+        Ok(())
     }
 
     /// The status and the type of what a link of the page leads to.

@@ -5,6 +5,10 @@ pub mod browser;
 pub mod builders;
 pub mod chrome;
 pub mod estate_rows;
+mod fault_answers;
+pub mod fault_proxy;
+pub mod lab;
+pub mod polling;
 pub mod provider;
 pub mod walk;
 

@@ -50,7 +50,7 @@ async fn accept(
             return call.visit().page_with(HttpResponse::UnprocessableEntity(), &page);
         }
     };
-    reconcile::lock(&mut call.tx).await?;
+    reconcile::try_lock(&mut call.tx).await?;
     let found = finding::get(&mut call.tx, id).await?;
     if found.state != "open" {
         return Err(WebError::Conflict("Only the risk of an open finding can be accepted.".to_owned()));
@@ -73,7 +73,7 @@ async fn end_acceptance(
 ) -> Result<HttpResponse, WebError> {
     let id = FindingId(*id);
     let (by, now, weighing) = (call.actor.id, call.now, call.catalogue().weighing());
-    reconcile::lock(&mut call.tx).await?;
+    reconcile::try_lock(&mut call.tx).await?;
     exception::end(&mut call.tx, id, now).await?;
     reconcile::apply_acceptance(&mut call.tx, &[id], false, Some(by), &weighing, now).await?;
     call.record("finding.acceptance_ended", &id.to_string(), json!({})).await?;

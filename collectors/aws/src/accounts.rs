@@ -31,7 +31,9 @@ pub(crate) async fn identity(clients: &Clients) -> Result<(String, String), Coll
 
 pub(crate) fn refused(error: ReadError) -> CollectError {
     match error {
-        ReadError::Denied { permission, detail } => CollectError::Refused(format!("{permission} was refused: {detail}")),
+        ReadError::Denied { permission, detail } => {
+            CollectError::Refused(format!("{permission} was refused: {detail}"))
+        }
         ReadError::Failed(detail) => CollectError::Unreachable(detail),
         ReadError::Closed => CollectError::Cancelled,
     }

@@ -1,7 +1,7 @@
 //! How many calls may be under way at once, and when to stop trying a region.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Semaphore;
 
 /// Calls under way in one account. AWS throttles by account and region; more than this only buys throttling.

@@ -45,7 +45,7 @@ impl Clients {
         }
         if let Some(credentials) = key(secret) {
             loader = loader.credentials_provider(credentials);
-        } else if matches!(settings.access, Access::Key) {
+        } else if matches!(settings.access, Access::Key | Access::Organization { role_arn: None, .. }) {
             return Err(CollectError::Settings("The access key is missing.".to_owned()));
         }
         let own = loader.load().await;

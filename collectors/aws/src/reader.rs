@@ -36,7 +36,10 @@ pub(crate) use reader;
 /// Why a scope, or one attribute, could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ReadError {
-    Denied { permission: String, detail: String },
+    Denied {
+        permission: String,
+        detail: String,
+    },
     Failed(String),
     /// Nobody listens any more.
     Closed,

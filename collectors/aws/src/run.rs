@@ -5,7 +5,7 @@ use crate::budget::AccountBudget;
 use crate::client::{Clients, in_region};
 use crate::reader::{ReadError, Reader, Scope, side_by_side};
 use crate::services;
-use crate::settings::{Operator, Patience, Secret, Settings};
+use crate::settings::{Access, Operator, Patience, Secret, Settings};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use plumbline_core::collect::{AccessRecipe, CollectError, Collector, Connection, Event, ProbeLine, Sink};
@@ -71,7 +71,12 @@ impl Collector for AwsCollector {
         crate::probe::probe(&settings, &clients).await
     }
 
-    async fn collect(&self, connection: &Connection, sink: Sink, cancel: CancellationToken) -> Result<(), CollectError> {
+    async fn collect(
+        &self,
+        connection: &Connection,
+        sink: Sink,
+        cancel: CancellationToken,
+    ) -> Result<(), CollectError> {
         let (settings, clients) = self.open(connection).await?;
         let run = Run { settings, clients, sink };
         tokio::select! {
@@ -92,7 +97,12 @@ impl Run {
         let (own, _) = accounts::identity(&self.clients).await?;
         let found = accounts::discover(&self.clients, &self.settings, &own).await;
         let accounts = match found {
-            Ok(accounts) => accounts,
+            Ok(accounts) => {
+                if matches!(self.settings.access, Access::Organization { .. }) {
+                    self.ended(key(&own, "global", "organizations.accounts"), Outcome::Complete, 1).await?;
+                }
+                accounts
+            }
             // The management account itself can still be read; the members are a scope that was not.
             Err(error) => {
                 let scope = key(&own, "global", "organizations.accounts");

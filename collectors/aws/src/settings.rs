@@ -30,10 +30,7 @@ fn home_region() -> String {
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Access {
     /// Assume a role from the server's own identity.
-    Role {
-        role_arn: String,
-        external_id: String,
-    },
+    Role { role_arn: String, external_id: String },
     /// An access key of the account itself, in the secret.
     #[serde(rename = "access_key")]
     Key,
@@ -114,6 +111,15 @@ impl Settings {
     fn check(&self, operator: &Operator) -> Result<(), String> {
         if let Some(endpoint) = &self.endpoint {
             crate::guard::endpoint(endpoint, operator.private_endpoints)?;
+            let by_our_identity =
+                matches!(self.access, Access::Role { .. } | Access::Organization { role_arn: Some(_), .. });
+            if by_our_identity && !operator.private_endpoints {
+                return Err(
+                    "An endpoint of your own is reached with an access key: a role would be asked for there with \
+                            the identity of this server."
+                        .to_owned(),
+                );
+            }
         }
         for region in std::iter::once(&self.home_region).chain(&self.regions) {
             if !is_region(region) {
@@ -158,7 +164,10 @@ impl Secret {
 fn is_region(name: &str) -> bool {
     let mut parts = name.split('-');
     let sound = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    sound && name.len() <= 32 && parts.clone().count() >= 3 && parts.next_back().is_some_and(|n| n.parse::<u8>().is_ok())
+    sound
+        && name.len() <= 32
+        && parts.clone().count() >= 3
+        && parts.next_back().is_some_and(|n| n.parse::<u8>().is_ok())
 }
 
 fn role(arn: &str) -> Result<(), String> {
@@ -170,10 +179,15 @@ fn role(arn: &str) -> Result<(), String> {
         && parts[4].len() == 12
         && parts[4].bytes().all(|b| b.is_ascii_digit())
         && parts[5].starts_with("role/");
-    if sound { Ok(()) } else { Err(format!("{arn} is not a role's ARN, such as arn:aws:iam::111122223333:role/Reader.")) }
+    if sound {
+        Ok(())
+    } else {
+        Err(format!("{arn} is not a role's ARN, such as arn:aws:iam::111122223333:role/Reader."))
+    }
 }
 
 fn external(id: &str) -> Result<(), String> {
-    let sound = (2..=1224).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@:/-_".contains(c));
+    let sound =
+        (2..=1224).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || "+=,.@:/-_".contains(c));
     if sound { Ok(()) } else { Err("The external id has 2 to 1224 letters, digits and +=,.@:/-_.".to_owned()) }
 }

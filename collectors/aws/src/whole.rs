@@ -39,7 +39,8 @@ impl HttpConnector for WholeConnector {
 }
 
 async fn whole(mut response: HttpResponse, has_body: bool) -> Result<HttpResponse, ConnectorError> {
-    let body = ByteStream::new(response.take_body()).collect().await.map_err(|error| ConnectorError::io(error.into()))?;
+    let body =
+        ByteStream::new(response.take_body()).collect().await.map_err(|error| ConnectorError::io(error.into()))?;
     let body = body.into_bytes();
     if body.is_empty() && has_body && response.status().as_u16() == 200 {
         return Err(ConnectorError::io("the answer is empty".into()));

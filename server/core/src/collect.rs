@@ -91,10 +91,6 @@ pub trait Collector: Send + Sync {
     ///
     /// # Errors
     /// When nothing at all could be read, or on cancellation. Scopes planned and not ended then count as failed.
-    async fn collect(
-        &self,
-        connection: &Connection,
-        sink: Sink,
-        cancel: CancellationToken,
-    ) -> Result<(), CollectError>;
+    async fn collect(&self, connection: &Connection, sink: Sink, cancel: CancellationToken)
+    -> Result<(), CollectError>;
 }

@@ -96,8 +96,8 @@ impl Kinds {
     pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, KindError> {
         let mut kinds = BTreeMap::new();
         for (file, text) in files {
-            let listed: Vec<Kind> = serde_yaml_ng::from_str(text)
-                .map_err(|source| KindError::Syntax { file: file.to_owned(), source })?;
+            let listed: Vec<Kind> =
+                serde_yaml_ng::from_str(text).map_err(|source| KindError::Syntax { file: file.to_owned(), source })?;
             for kind in listed {
                 let name = kind.kind.clone();
                 if kinds.insert(name.clone(), kind).is_some() {

@@ -145,8 +145,7 @@ mod tests {
 
     #[test]
     fn the_worst_case_is_one_hundred() {
-        let worst =
-            Risk { severity: Severity::Critical, exposure: Exposure::Internet, criticality: Criticality::High };
+        let worst = Risk { severity: Severity::Critical, exposure: Exposure::Internet, criticality: Criticality::High };
         assert_eq!(worst.shown(), 100);
     }
 }

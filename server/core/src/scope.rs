@@ -32,9 +32,14 @@ impl fmt::Display for ScopeKey {
 pub enum Outcome {
     Complete,
     /// The provider refused; `permission` is what would have to be granted, in the provider's own words.
-    Denied { permission: String, detail: String },
+    Denied {
+        permission: String,
+        detail: String,
+    },
     /// Anything else that kept us from reading to the end: throttled, timed out, truncated, unreachable, cancelled.
-    Failed { detail: String },
+    Failed {
+        detail: String,
+    },
 }
 
 impl Outcome {

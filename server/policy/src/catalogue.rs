@@ -92,8 +92,8 @@ impl Catalogue {
     }
 
     fn add_check(&mut self, file: &str, text: &str, rego: &[File]) -> Result<(), CatalogueError> {
-        let mut check: Check = serde_yaml_ng::from_str(text)
-            .map_err(|source| CatalogueError::Syntax { file: file.to_owned(), source })?;
+        let mut check: Check =
+            serde_yaml_ng::from_str(text).map_err(|source| CatalogueError::Syntax { file: file.to_owned(), source })?;
         if Path::new(file).file_stem().and_then(|s| s.to_str()) != Some(check.id.as_str()) {
             return Err(CatalogueError::Misnamed { file: file.to_owned(), id: check.id });
         }
@@ -104,8 +104,8 @@ impl Catalogue {
             .ok_or_else(|| CatalogueError::Layer { file: file.to_owned() })?;
         let id = check.id.clone();
         let kind = check.resource.clone();
-        let compiled = Compiled::new(check, rego)
-            .map_err(|source| CatalogueError::Rule { file: file.to_owned(), source })?;
+        let compiled =
+            Compiled::new(check, rego).map_err(|source| CatalogueError::Rule { file: file.to_owned(), source })?;
         let compiled = Arc::new(compiled);
         self.by_kind.entry(kind).or_default().push(compiled.clone());
         if self.checks.insert(id.clone(), compiled).is_some() {

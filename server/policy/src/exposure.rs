@@ -23,18 +23,24 @@ pub fn exposure(subject: &Subject) -> Exposure {
             some("PublicIpAddress") || some("Association/PublicIp") || has_items(at("Ipv6Addresses"))
         }
         "aws.ec2.snapshot" | "aws.rds.snapshot" | "aws.rds.cluster_snapshot" | "aws.ec2.image" => {
-            yes("Public") || text_has(at("CreateVolumePermissions"), "all") || text_has(at("restore"), "all")
+            yes("Public")
+                || text_has(at("CreateVolumePermissions"), "all")
+                || text_has(at("DBSnapshotAttributes"), "all")
+                || text_has(at("DBClusterSnapshotAttributes"), "all")
         }
         "aws.elb.load_balancer" => is("Scheme", "internet-facing"),
         "aws.rds.instance" | "aws.rds.cluster" => yes("PubliclyAccessible"),
         "aws.eks.cluster" => yes("resourcesVpcConfig/endpointPublicAccess"),
-        "aws.lambda.function" => is("FunctionUrlConfig/AuthType", "NONE") || is("UrlConfig/AuthType", "NONE") || anyone,
+        "aws.lambda.function" => text_has(at("FunctionUrlConfigs"), "NONE") || anyone,
         "aws.s3.bucket" => (anyone && !blocks(at("PublicAccessBlockConfiguration"))) || yes("PolicyStatus/IsPublic"),
         _ => anyone,
     };
     match subject.kind.as_str() {
         _ if internet => Exposure::Internet,
-        "aws.cloudtrail.trail" | "aws.logs.log_group" | "aws.logs.metric_filter" | "aws.cloudwatch.alarm"
+        "aws.cloudtrail.trail"
+        | "aws.logs.log_group"
+        | "aws.logs.metric_filter"
+        | "aws.cloudwatch.alarm"
         | "aws.config.recorder" => Exposure::None,
         _ => Exposure::Private,
     }

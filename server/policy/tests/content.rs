@@ -58,7 +58,8 @@ fn run(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<(), String> 
     let mut seen: BTreeMap<&str, Vec<Subject>> = BTreeMap::new();
     for (name, relation) in &check.related {
         let resources = case.related.get(name).map_or(&[][..], Vec::as_slice);
-        let subjects = resources.iter().enumerate().map(|(n, r)| subject(&relation.kind, r, &relation.needs, n + 1)).collect();
+        let subjects =
+            resources.iter().enumerate().map(|(n, r)| subject(&relation.kind, r, &relation.needs, n + 1)).collect();
         seen.insert(name, subjects);
     }
     let related = seen
@@ -76,7 +77,12 @@ fn run(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<(), String> 
     }
     Err(format!(
         "{}: case \"{}\": expected {}, got {} ({}) {}",
-        check.id, case.name, case.expect.as_str(), decision.verdict.as_str(), decision.message, decision.observed
+        check.id,
+        case.name,
+        case.expect.as_str(),
+        decision.verdict.as_str(),
+        decision.message,
+        decision.observed
     ))
 }
 

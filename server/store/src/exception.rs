@@ -2,6 +2,7 @@
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::job::{self, Task};
 use chrono::{DateTime, Utc};
 use plumbline_core::id::{ExceptionId, FindingId, Mint, PersonId};
 use uuid::Uuid;
@@ -65,6 +66,7 @@ pub async fn open(
     .execute(tx.conn())
     .await
     .map_err(in_words)?;
+    job::enqueue(tx, &Task::EndExceptions, expires_at, mint).await?;
     Ok(id)
 }
 

@@ -47,12 +47,7 @@ pub struct Lease {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn enqueue(
-    tx: &mut TenantTx,
-    task: &Task,
-    run_at: DateTime<Utc>,
-    mint: &Mint,
-) -> Result<(), StoreError> {
+pub async fn enqueue(tx: &mut TenantTx, task: &Task, run_at: DateTime<Utc>, mint: &Mint) -> Result<(), StoreError> {
     sqlx::query(
         "insert into jobs (tenant_id, job_id, task, same_as, state, run_at, created_at)
          values ($1, $2, $3, $4, 'queued', $5, $6)
@@ -96,14 +91,15 @@ pub async fn lease(
 ) -> Result<Option<Lease>, StoreError> {
     let row: Option<(Uuid, Uuid, Json<Task>, i32)> = sqlx::query_as(
         "with busy as materialized (
-             select tenant_id, same_as, count(*) over (partition by tenant_id) as under_way
-             from jobs where state = 'leased' and leased_until > $2
+             select tenant_id, count(*) as under_way
+             from jobs where state = 'leased' and leased_until > $2 group by tenant_id
          ), next as (
              select j.tenant_id, j.job_id
              from jobs j
              where ((j.state = 'queued' and j.run_at <= $2) or (j.state = 'leased' and j.leased_until <= $2))
-               and not exists (select from busy b where b.tenant_id = j.tenant_id and b.same_as = j.same_as)
-             order by coalesce((select max(b.under_way) from busy b where b.tenant_id = j.tenant_id), 0), j.run_at
+               and not exists (select from jobs b where b.tenant_id = j.tenant_id and b.same_as = j.same_as
+                   and b.state = 'leased' and b.job_id <> j.job_id)
+             order by coalesce((select b.under_way from busy b where b.tenant_id = j.tenant_id), 0), j.run_at
              limit 1
              for update of j skip locked
          )

@@ -35,13 +35,15 @@ async fn sources(tx: &mut TenantTx, keyring: &Keyring, rng: &mut StdRng) -> Resu
         let whose = owner(tx, SourceId(id));
         let secret = keyring.open(&whose, &Sealed { key_id, bytes })?;
         let sealed = keyring.seal(&whose, &secret, rng)?;
-        sqlx::query("update sources set sealed_secret = $3, secret_key_id = $4 where tenant_id = $1 and source_id = $2")
-            .bind(tx.tenant().0)
-            .bind(id)
-            .bind(sealed.bytes)
-            .bind(sealed.key_id)
-            .execute(tx.conn())
-            .await?;
+        sqlx::query(
+            "update sources set sealed_secret = $3, secret_key_id = $4 where tenant_id = $1 and source_id = $2",
+        )
+        .bind(tx.tenant().0)
+        .bind(id)
+        .bind(sealed.bytes)
+        .bind(sealed.key_id)
+        .execute(tx.conn())
+        .await?;
         done += 1;
     }
     Ok(done)

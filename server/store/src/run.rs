@@ -48,12 +48,7 @@ impl RunEnd {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn begin(
-    tx: &mut TenantTx,
-    source: SourceId,
-    run: RunId,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+pub async fn begin(tx: &mut TenantTx, source: SourceId, run: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
     let tenant = tx.tenant().0;
     sqlx::query(
         "with gone as (
@@ -68,13 +63,15 @@ pub async fn begin(
     .bind(now)
     .execute(tx.conn())
     .await?;
-    sqlx::query("insert into runs (tenant_id, run_id, source_id, state, started_at) values ($1, $2, $3, 'running', $4)")
-        .bind(tenant)
-        .bind(run.0)
-        .bind(source.0)
-        .bind(now)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "insert into runs (tenant_id, run_id, source_id, state, started_at) values ($1, $2, $3, 'running', $4)",
+    )
+    .bind(tenant)
+    .bind(run.0)
+    .bind(source.0)
+    .bind(now)
+    .execute(tx.conn())
+    .await?;
     sqlx::query("update sources set last_run_id = $3 where tenant_id = $1 and source_id = $2")
         .bind(tenant)
         .bind(source.0)

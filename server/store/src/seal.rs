@@ -87,8 +87,7 @@ impl Keyring {
         let mut nonce = [0u8; NONCE];
         rng.fill_bytes(&mut nonce);
         let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: owner.as_bytes() };
-        let sealed =
-            cipher(key).encrypt(Nonce::from_slice(&nonce), payload).map_err(|_| StoreError::Sealed)?;
+        let sealed = cipher(key).encrypt(Nonce::from_slice(&nonce), payload).map_err(|_| StoreError::Sealed)?;
         Ok(Sealed { key_id: key_id.clone(), bytes: [nonce.as_slice(), &sealed].concat() })
     }
 

@@ -50,7 +50,8 @@ pub async fn create(tx: &mut IdentityTx, name: &str, mint: &Mint) -> Result<Tena
 /// # Errors
 /// When the database does not answer.
 pub async fn all(tx: &mut IdentityTx) -> Result<Vec<TenantId>, StoreError> {
-    let ids: Vec<Uuid> = sqlx::query_scalar("select tenant_id from tenants order by tenant_id").fetch_all(tx.conn()).await?;
+    let ids: Vec<Uuid> =
+        sqlx::query_scalar("select tenant_id from tenants order by tenant_id").fetch_all(tx.conn()).await?;
     Ok(ids.into_iter().map(TenantId).collect())
 }
 

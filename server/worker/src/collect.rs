@@ -1,9 +1,9 @@
 //! One poll of a source, from the first call to the last number.
 
+use crate::LEASE;
 use crate::Worker;
 use crate::evaluate::evaluate;
 use crate::intake::Intake;
-use crate::LEASE;
 use chrono::TimeDelta;
 use plumbline_core::collect::{CollectError, Collector, Connection};
 use plumbline_core::id::{RunId, SourceId};
@@ -48,7 +48,8 @@ pub(crate) async fn collect(
     let known = reconcile::known(&mut tx, source).await?;
     tx.commit().await?;
 
-    let mut poll = Poll { worker, lease, source, run, target, intake: Intake::new(source, known, everything), everything };
+    let mut poll =
+        Poll { worker, lease, source, run, target, intake: Intake::new(source, known, everything), everything };
     let read = match (connection, worker.collector(&poll.target.provider)) {
         (Ok(connection), Some(collector)) => poll.read(collector.clone(), connection, stop).await?,
         (Ok(_), None) => Err(CollectError::Settings(format!("No collector reads {} here.", poll.target.provider))),
@@ -134,8 +135,9 @@ impl Poll<'_> {
     async fn settle(mut self, read: Result<(), CollectError>) -> anyhow::Result<()> {
         let worker = self.worker;
         let mut tx = worker.database.tenant(self.lease.tenant).await?;
-        reconcile::lock(&mut tx).await?;
+        // First: from here on the job is ours however long the lock and the rest take.
         job::fence(&mut tx, self.lease).await?;
+        reconcile::lock(&mut tx).await?;
         let now = worker.now();
         if run::target(&mut tx, self.source).await?.removed {
             run::end(&mut tx, self.run, RunEnd::Cancelled, None, now).await?;
@@ -152,7 +154,7 @@ impl Poll<'_> {
             reconcile::settle(&mut tx, self.source, self.run, &worker.weighing, self.everything, sight, now).await?;
         self.intake.progress.resources_retired = i32::try_from(merged.retired.len()).unwrap_or(i32::MAX);
         run::progress(&mut tx, self.run, &self.intake.progress).await?;
-        if read.is_ok() {
+        if !matches!(read, Err(CollectError::Cancelled)) {
             run::evaluated(&mut tx, self.source, worker.catalogue.version()).await?;
         }
         let (how, error) = self.ending(&read);
@@ -181,8 +183,7 @@ impl Poll<'_> {
         self.intake.close(&known, broken.as_deref());
         if let Err(CollectError::Refused(detail)) = read {
             for end in self.intake.ended.iter_mut().filter(|end| !end.outcome.is_complete()) {
-                end.outcome =
-                    Outcome::Denied { permission: "sts:AssumeRole".to_owned(), detail: detail.clone() };
+                end.outcome = Outcome::Denied { permission: "sts:AssumeRole".to_owned(), detail: detail.clone() };
             }
         }
         Ok(())

@@ -15,9 +15,9 @@ use plumbline_core::verdict::Verdict;
 use plumbline_policy::check::{Check, FixTarget, Relation, Within};
 use plumbline_policy::engine::Compiled;
 use plumbline_policy::{Catalogue, Decision, Evaluator, Missing, Related, Subject};
+use plumbline_store::TenantTx;
 use plumbline_store::reconcile::{self, Decided, Failure, Merged, ScopeSight};
 use plumbline_store::subject::{self, StoredResource};
-use plumbline_store::TenantTx;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,8 +48,10 @@ pub(crate) async fn evaluate(
         evaluators: Arc::default(),
     };
     let accounts: BTreeSet<&str> = scopes.iter().map(|scope| scope.account.as_str()).collect();
+    let mut neighbours = Neighbours::new(source, round.accounts());
     for account in accounts {
-        round.account(tx, account).await?;
+        neighbours.enter(account);
+        round.account(tx, account, &mut neighbours).await?;
     }
     Ok(sight_changed)
 }
@@ -184,11 +186,10 @@ impl Round {
         self.sight.known.iter().map(|(account, _)| account.clone()).collect()
     }
 
-    async fn account(&self, tx: &mut TenantTx, account: &str) -> anyhow::Result<()> {
-        let mut neighbours = Neighbours::new(self.source, account, self.accounts());
+    async fn account(&self, tx: &mut TenantTx, account: &str, neighbours: &mut Neighbours) -> anyhow::Result<()> {
         let kinds: BTreeSet<&str> = self.catalogue.checks().map(|check| check.resource.as_str()).collect();
         for kind in kinds {
-            self.kind(tx, account, kind, &mut neighbours).await?;
+            self.kind(tx, account, kind, neighbours).await?;
         }
         Ok(())
     }
@@ -247,7 +248,12 @@ impl Round {
         let judged: Vec<Judged> = rows.into_iter().map(|row| Judged { subject: to_subject(&row), row }).collect();
         let relations: Vec<&Relation> = all.iter().flat_map(|compiled| compiled.check.related.values()).collect();
         let ids: Vec<(ResourceId, &str)> = judged.iter().map(|one| (one.row.id(), one.row.uid.as_str())).collect();
-        let around = neighbours.around(tx, &ids, &relations).await?;
+        let mut around = neighbours.around(tx, &ids, &relations).await?;
+        for relation in relations.iter().filter(|relation| relation.within == Within::Source) {
+            let gaps =
+                self.accounts().iter().flat_map(|account| self.sight.gaps(account, &relation.kind, None)).collect();
+            around.note_wide_gaps(&relation.kind, gaps);
+        }
         let mut decided = Vec::new();
         let work = |judged: &[Judged]| {
             let mut evaluator = self.evaluator();
@@ -304,7 +310,10 @@ impl Round {
             let region = (relation.within == Within::Region).then_some(one.subject.region.as_str());
             Related {
                 resources: around.find(relation, one.row.id(), &one.subject),
-                blind: self.sight.gaps(&one.row.account, &relation.kind, region),
+                blind: match relation.within {
+                    Within::Source => around.wide_gaps(&relation.kind),
+                    _ => self.sight.gaps(&one.row.account, &relation.kind, region),
+                },
             }
         };
         check.related.iter().map(|(name, relation)| (name.clone(), found(relation))).collect()

@@ -9,6 +9,7 @@ use plumbline_policy::exposure::exposure;
 use plumbline_policy::{Missing, Subject};
 use plumbline_store::reconcile::{Known, ScopeEnd, ScopeSight, Staged, digest};
 use plumbline_store::run::Progress;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The state of one run.
@@ -64,7 +65,8 @@ impl Intake {
         }
     }
 
-    fn resource(&mut self, resource: Resource) {
+    fn resource(&mut self, mut resource: Resource) {
+        clean(&mut resource);
         let id = ResourceId::derive(self.source, &resource.uid);
         self.progress.resources_seen += i32::from(self.seen.insert(id));
         let digest = digest(&resource);
@@ -73,8 +75,13 @@ impl Intake {
             return;
         }
         self.progress.resources_changed += i32::from(!is_known);
-        let exposure = exposure(&subject(&resource));
-        let criticality = Criticality::from_tags(resource.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        let mut exposure = exposure(&subject(&resource));
+        let mut criticality = Criticality::from_tags(resource.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        // What could not be read may be what made it weigh: a lost sight never makes a finding lighter.
+        if let Some(known) = self.known.get(&id).filter(|_| !resource.unread.is_empty()) {
+            exposure = exposure.max(known.exposure);
+            criticality = criticality.max(known.criticality);
+        }
         self.batch.push(Staged { id, resource, digest, exposure, criticality });
     }
 
@@ -101,11 +108,8 @@ impl Intake {
         }
         let shut = self.shut_accounts();
         for scope in known {
-            let key = ScopeKey {
-                account: scope.account.clone(),
-                region: scope.region.clone(),
-                reader: scope.reader.clone(),
-            };
+            let key =
+                ScopeKey { account: scope.account.clone(), region: scope.region.clone(), reader: scope.reader.clone() };
             if self.planned.contains(&key) {
                 continue;
             }
@@ -138,6 +142,47 @@ impl Intake {
             .filter(|(id, known)| complete.get(known.scope as usize) == Some(&true) && !self.seen.contains(id))
             .map(|(id, _)| *id)
             .collect()
+    }
+}
+
+/// Postgres holds no NUL in text or jsonb; a provider's words may.
+fn clean(resource: &mut Resource) {
+    let mend = |text: &mut String| {
+        if text.contains('\0') {
+            *text = text.replace('\0', " ");
+        }
+    };
+    for text in [&mut resource.uid, &mut resource.name, &mut resource.region] {
+        mend(text);
+    }
+    for value in resource.attributes.values_mut() {
+        clean_value(value);
+    }
+    if resource.tags.iter().any(|(key, value)| key.contains('\0') || value.contains('\0')) {
+        let tags = std::mem::take(&mut resource.tags);
+        resource.tags = tags.into_iter().map(|(k, v)| (k.replace('\0', " "), v.replace('\0', " "))).collect();
+    }
+    for edge in &mut resource.edges {
+        mend(&mut edge.to);
+    }
+    for why in resource.unread.values_mut() {
+        mend(&mut why.detail);
+        mend(&mut why.permission);
+    }
+}
+
+fn clean_value(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\0') => *text = text.replace('\0', " "),
+        Value::Array(items) => items.iter_mut().for_each(clean_value),
+        Value::Object(members) => {
+            if members.keys().any(|key| key.contains('\0')) {
+                let taken = std::mem::take(members);
+                *members = taken.into_iter().map(|(key, value)| (key.replace('\0', " "), value)).collect();
+            }
+            members.values_mut().for_each(clean_value);
+        }
+        _ => {}
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::evaluate::to_subject;
 use plumbline_core::id::{ResourceId, SourceId};
-use plumbline_policy::Subject;
 use plumbline_policy::check::{Relation, Within};
+use plumbline_policy::{Missing, Subject};
 use plumbline_store::subject::{edges_from, edges_to, of_kind};
 use plumbline_store::{StoreError, TenantTx};
 use std::collections::{BTreeSet, HashMap};
@@ -22,7 +22,8 @@ struct Pool {
 /// A kind, and whether beyond the account.
 type PoolName = (String, bool);
 
-/// The pools of one account, loaded when first looked at and kept until the account is done.
+/// The pools of one account, loaded when first looked at and kept until the account is done; those of the whole source are
+/// kept for all accounts.
 pub(crate) struct Neighbours {
     source: SourceId,
     account: String,
@@ -35,6 +36,8 @@ pub(crate) struct Around {
     pools: HashMap<PoolName, Arc<Pool>>,
     outward: HashMap<ResourceId, Vec<(String, String)>>,
     inward: HashMap<String, Vec<(String, ResourceId)>>,
+    /// For relations over the whole source: what of the kind is not seen, in any account.
+    wide_gaps: HashMap<String, Vec<Missing>>,
 }
 
 fn name(relation: &Relation) -> PoolName {
@@ -42,8 +45,14 @@ fn name(relation: &Relation) -> PoolName {
 }
 
 impl Neighbours {
-    pub(crate) fn new(source: SourceId, account: &str, accounts: BTreeSet<String>) -> Self {
-        Self { source, account: account.to_owned(), accounts, pools: HashMap::new() }
+    pub(crate) fn new(source: SourceId, accounts: BTreeSet<String>) -> Self {
+        Self { source, account: String::new(), accounts, pools: HashMap::new() }
+    }
+
+    /// Goes on to another account.
+    pub(crate) fn enter(&mut self, account: &str) {
+        account.clone_into(&mut self.account);
+        self.pools.retain(|(_, wide), _| *wide);
     }
 
     /// Loads what a page of resources, given as (id, uid), has around it as far as the relations ask.
@@ -53,7 +62,12 @@ impl Neighbours {
         page: &[(ResourceId, &str)],
         relations: &[&Relation],
     ) -> Result<Around, StoreError> {
-        let mut around = Around { pools: HashMap::new(), outward: HashMap::new(), inward: HashMap::new() };
+        let mut around = Around {
+            pools: HashMap::new(),
+            outward: HashMap::new(),
+            inward: HashMap::new(),
+            wide_gaps: HashMap::new(),
+        };
         for relation in relations {
             let name = name(relation);
             let pool = self.pool(tx, &name).await?;
@@ -99,6 +113,14 @@ impl Neighbours {
 }
 
 impl Around {
+    pub(crate) fn note_wide_gaps(&mut self, kind: &str, gaps: Vec<Missing>) {
+        self.wide_gaps.insert(kind.to_owned(), gaps);
+    }
+
+    pub(crate) fn wide_gaps(&self, kind: &str) -> Vec<Missing> {
+        self.wide_gaps.get(kind).cloned().unwrap_or_default()
+    }
+
     /// The resources that a relation of the judged resource names.
     pub(crate) fn find(&self, relation: &Relation, id: ResourceId, judged: &Subject) -> Vec<&Subject> {
         let Some(pool) = self.pools.get(&name(relation)) else { return Vec::new() };
@@ -108,7 +130,8 @@ impl Around {
             Within::Region => pool.subjects.iter().filter(|s| s.region == judged.region).collect(),
             Within::Edge => {
                 let edges = self.outward.get(&id).map_or(&[][..], Vec::as_slice);
-                let ends = edges.iter().filter(|(label, _)| followed(label)).filter_map(|(_, uid)| pool.by_uid.get(uid));
+                let ends =
+                    edges.iter().filter(|(label, _)| followed(label)).filter_map(|(_, uid)| pool.by_uid.get(uid));
                 ends.map(|n| &pool.subjects[*n]).collect()
             }
             Within::Inbound => {

@@ -3,11 +3,11 @@
 
 mod estate;
 
-use plumbline_core::id::FindingId;
-use plumbline_core::resource::Resource;
-use plumbline_core::scope::Outcome;
-use plumbline_store::{job, ledger, reconcile};
 use estate::{Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
+use plumbline_core::id::{FindingId, PersonId};
+use plumbline_core::resource::{Resource, Unread};
+use plumbline_core::scope::Outcome;
+use plumbline_store::{exception, job, ledger, reconcile};
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio_util::sync::CancellationToken;
 
@@ -107,12 +107,21 @@ async fn the_same_input_twice_changes_nothing_in_any_order(pool: PgPool) {
 async fn fingerprint(estate: &Estate) -> Vec<String> {
     let mut lines = Vec::new();
     for table in [
-        "resources", "edges", "verdicts", "findings", "finding_events", "finding_counts", "check_states", "fixes",
-        "fix_checks", "postures", "score_ledger", "resource_counts",
+        "resources",
+        "edges",
+        "verdicts",
+        "findings",
+        "finding_events",
+        "finding_counts",
+        "check_states",
+        "fixes",
+        "fix_checks",
+        "postures",
+        "score_ledger",
+        "resource_counts",
     ] {
         let query = format!("select coalesce(md5(string_agg(t::text, '|' order by t::text)), '-') from {table} t");
-        let hash: String =
-            sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&estate.pool).await.expect("a hash");
+        let hash: String = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&estate.pool).await.expect("a hash");
         lines.push(format!("{table} {hash}"));
     }
     lines
@@ -174,7 +183,8 @@ async fn every_change_of_the_score_is_in_the_ledger_and_the_deltas_add_up(pool: 
     estate.run(all_read(&[bucket("a", true), bucket("b", false), bucket("c", true)])).await;
     estate.run(all_read(&[bucket("a", true), bucket("b", false), bucket("c", false)])).await;
 
-    let sum: f64 = sqlx::query_scalar("select sum(delta) from score_ledger").fetch_one(&estate.pool).await.expect("a sum");
+    let sum: f64 =
+        sqlx::query_scalar("select sum(delta) from score_ledger").fetch_one(&estate.pool).await.expect("a sum");
     assert!((100.0 + sum - estate.posture().await.0).abs() < 1e-9);
     let causes: Vec<String> = sqlx::query_scalar("select cause from score_ledger order by at, cause desc")
         .fetch_all(&estate.pool)
@@ -209,24 +219,55 @@ async fn an_accepted_risk_leaves_the_net_score_and_expiry_brings_it_back(pool: P
 async fn accept(estate: &Estate) {
     let id: uuid::Uuid =
         sqlx::query_scalar("select finding_id from findings").fetch_one(&estate.pool).await.expect("one");
-    let now = estate.worker.mint.now();
-    sqlx::query(
-        "insert into exceptions (tenant_id, exception_id, finding_id, reason, requested_by, approved_by, created_at,
-             expires_at)
-         values ($1, $2, $3, 'known and accepted for a week', $2, $2, $4, $4 + interval '7 days')",
-    )
-    .bind(estate.tenant.0)
-    .bind(uuid::Uuid::from_u128(1))
-    .bind(id)
-    .bind(now)
-    .execute(&estate.pool)
-    .await
-    .expect("an exception");
+    let (finding, by, now) = (FindingId(id), PersonId(uuid::Uuid::from_u128(1)), estate.worker.mint.now());
     let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
     reconcile::lock(&mut tx).await.expect("locked");
+    let (reason, until) = ("known and accepted for a week", now + chrono::TimeDelta::days(7));
+    exception::open(&mut tx, finding, reason, by, until, &estate.worker.mint).await.expect("an exception");
     let weighing = &estate.worker.weighing;
-    reconcile::apply_acceptance(&mut tx, &[FindingId(id)], true, None, weighing, now).await.expect("accepted");
+    reconcile::apply_acceptance(&mut tx, &[finding], true, None, weighing, now).await.expect("accepted");
     tx.commit().await.expect("kept");
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn an_exception_ends_by_itself(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false)])).await;
+    accept(&estate).await;
+    assert!(estate.open().await.is_empty());
+
+    estate.clock.advance(chrono::TimeDelta::days(8));
+    while estate.worker.work_once(&CancellationToken::new()).await.expect("worked") {}
+
+    assert_eq!(estate.open().await, ["a"]);
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_lost_sight_never_makes_a_finding_lighter(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let mut production = bucket("a", false);
+    production.tags.insert("environment".to_owned(), "production".to_owned());
+    estate.run(all_read(&[production.clone()])).await;
+    let (before, ..) = estate.posture().await;
+
+    production.tags.clear();
+    let why = Unread { permission: "s3:GetBucketTagging".to_owned(), denied: true, detail: "AccessDenied".to_owned() };
+    production.unread.insert("TagSet".to_owned(), why);
+    estate.run(all_read(&[production])).await;
+
+    assert_eq!(estate.posture().await.0.to_bits(), before.to_bits());
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn words_that_the_database_cannot_hold_break_nothing(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let mut odd = bucket("a", false);
+    odd.attributes.insert("Name".to_owned(), "nul \0 and the text \\u0000 and a \\ and a\ttab".into());
+    odd.tags.insert("k\0".to_owned(), "v\0".to_owned());
+
+    estate.run(all_read(&[odd])).await;
+
+    assert_eq!(estate.open().await, ["a"]);
 }
 
 #[sqlx::test(migrations = "../../migrations")]
@@ -319,15 +360,14 @@ async fn a_disconnected_source_no_longer_counts_and_the_ledger_says_why(pool: Pg
 
     assert!(estate.open().await.is_empty());
     assert_eq!(estate.posture().await.0.to_bits(), 100.0f64.to_bits());
-    let causes: Vec<String> = sqlx::query_scalar("select cause from score_ledger order by at")
-        .fetch_all(&estate.pool)
-        .await
-        .expect("causes");
+    let causes: Vec<String> =
+        sqlx::query_scalar("select cause from score_ledger order by at").fetch_all(&estate.pool).await.expect("causes");
     assert_eq!(causes, ["new_resource", "disconnected"]);
-    let counted: i64 = sqlx::query_scalar("select coalesce(sum(passed + failed + unknown), 0)::bigint from check_states")
-        .fetch_one(&estate.pool)
-        .await
-        .expect("a sum");
+    let counted: i64 =
+        sqlx::query_scalar("select coalesce(sum(passed + failed + unknown), 0)::bigint from check_states")
+            .fetch_one(&estate.pool)
+            .await
+            .expect("a sum");
     assert_eq!(counted, 0);
 }
 
@@ -359,12 +399,11 @@ async fn a_check_that_the_content_no_longer_has_takes_its_findings_along_by_a_ch
     let verdicts: i64 =
         sqlx::query_scalar("select count(*) from verdicts").fetch_one(&estate.pool).await.expect("a count");
     assert_eq!(verdicts, 0);
-    let causes: Vec<String> = sqlx::query_scalar("select cause from score_ledger order by at")
-        .fetch_all(&estate.pool)
-        .await
-        .expect("causes");
+    let causes: Vec<String> =
+        sqlx::query_scalar("select cause from score_ledger order by at").fetch_all(&estate.pool).await.expect("causes");
     assert_eq!(causes, ["new_resource", "ours"]);
-    let sum: f64 = sqlx::query_scalar("select sum(delta) from score_ledger").fetch_one(&estate.pool).await.expect("a sum");
+    let sum: f64 =
+        sqlx::query_scalar("select sum(delta) from score_ledger").fetch_one(&estate.pool).await.expect("a sum");
     assert!((100.0 + sum - estate.posture().await.0).abs() < 1e-9);
 }
 
@@ -390,7 +429,8 @@ async fn a_finding_that_weighs_more_moves_the_score_and_its_history(pool: PgPool
 async fn a_secret_is_sealed_anew_and_the_old_key_can_go(pool: PgPool) {
     let estate = Estate::new(pool).await;
     let key = |text: &str| plumbline_store::seal::Keyring::parse(&secrecy::SecretString::from(text)).expect("keys");
-    let (old, new) = ("test:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "k2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=");
+    let (old, new) =
+        ("test:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=", "k2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=");
     let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
     let mint = &estate.worker.mint;
 

@@ -1,6 +1,6 @@
 """Seeds the stand-in AWS with the estate of Harbor Lane: three accounts, three regions, things done well and badly.
 
-    python estate.py http://127.0.0.1:5005 [--scale N]
+    python estate.py http://127.0.0.1:5005 [--small] [--scale N]
 
 Safe to run again: an estate that is there is only described. Prints one JSON line: how to reach it with a read-only role.
 What the stand-in cannot hold is left out, with a comment where it would stand.
@@ -33,15 +33,15 @@ def described(management):
         return None
 
 
-def build(endpoint, management):
+def build(endpoint, management, member_names, regions):
     # moto draws every id from one generator: the same start gives the same ids, so a restart looks like the same estate.
     urlopen(f"{endpoint}/moto-api/seed?a=7", data=b"", timeout=10).close()
-    ids = identity.organization(management, list(MEMBERS))
-    members = [Account(endpoint, account_id, slug, MEMBERS[slug]) for account_id, slug in zip(ids, MEMBERS)]
+    ids = identity.organization(management, member_names)
+    members = [Account(endpoint, account_id, slug, MEMBERS[slug]) for account_id, slug in zip(ids, member_names)]
     key = identity.reader(management, EXTERNAL_ID, [MANAGEMENT, *ids])
     for account in (management, *members):
         identity.seed(account, MANAGEMENT, EXTERNAL_ID)
-        for region in REGIONS:
+        for region in regions:
             net = network.seed(account, region)
             storage.seed(account, region, net)
             compute.seed(account, region, net)
@@ -55,8 +55,8 @@ def build(endpoint, management):
         "role_name": identity.READ_ONLY_ROLE,
         "management_account": MANAGEMENT,
         "accounts": [MANAGEMENT, *ids],
-        "account_names": {MANAGEMENT: "harbor-lane", **dict(zip(ids, MEMBERS))},
-        "regions": list(REGIONS),
+        "account_names": {MANAGEMENT: "harbor-lane", **dict(zip(ids, member_names))},
+        "regions": list(regions),
     }
     management.client("ssm", HOME).put_parameter(Name=MARK, Value=json.dumps(description), Type="SecureString")
     return description
@@ -65,13 +65,15 @@ def build(endpoint, management):
 def main():
     parser = argparse.ArgumentParser(description="Seeds the stand-in AWS")
     parser.add_argument("endpoint", help="such as http://127.0.0.1:5005")
+    parser.add_argument("--small", action="store_true", help="one account in one region, things done well and badly in it")
     parser.add_argument("--scale", type=int, default=0, metavar="N", help="add about N cheap resources, for load runs")
     args = parser.parse_args()
 
     endpoint = args.endpoint.rstrip("/")
-    management = Account(endpoint, MANAGEMENT, "harbor-lane", (True,))
+    management = Account(endpoint, MANAGEMENT, "harbor-lane", (True, False) if args.small else (True,))
     started = time.monotonic()
-    description = described(management) or build(endpoint, management)
+    names, regions = ([], [HOME]) if args.small else (list(MEMBERS), REGIONS)
+    description = described(management) or build(endpoint, management, names, regions)
     if args.scale:
         description["scaled_by"] = scale.add(endpoint, description["account_names"], args.scale)
     description["endpoint"] = endpoint

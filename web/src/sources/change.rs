@@ -208,7 +208,7 @@ async fn remove(
     }
     let now = call.now;
     // Before any row is touched: a run that is settling holds it while it comes to the same rows.
-    reconcile::lock(&mut call.tx).await?;
+    reconcile::try_lock(&mut call.tx).await?;
     for task in [Task::Collect { source_id: id }, Task::Probe { source_id: id }] {
         job::withdraw(&mut call.tx, &task).await?;
     }

@@ -8,10 +8,8 @@ use aws_sdk_autoscaling::types::{
 };
 use serde_json::Value;
 
-pub(super) const READERS: &[Reader] = &[
-    reader!("autoscaling.groups", groups),
-    reader!("autoscaling.launch_configurations", launch_configurations),
-];
+pub(super) const READERS: &[Reader] =
+    &[reader!("autoscaling.groups", groups), reader!("autoscaling.launch_configurations", launch_configurations)];
 
 async fn groups(scope: &Scope) -> Result<(), ReadError> {
     let client = Client::new(&scope.config);
@@ -49,22 +47,49 @@ fn with_attributes(build: Build, found: &AutoScalingGroup) -> Build {
         .set("VPCZoneIdentifier", found.vpc_zone_identifier())
         .set("LoadBalancerNames", found.load_balancer_names())
         .set("TargetGroupARNs", found.target_group_arns())
-        .set("TrafficSources", found.traffic_sources().iter()
-            .map(|s| object! { "Identifier" => s.identifier(), "Type" => s.r#type() }).collect::<Vec<_>>())
+        .set(
+            "TrafficSources",
+            found
+                .traffic_sources()
+                .iter()
+                .map(|s| object! { "Identifier" => s.identifier(), "Type" => s.r#type() })
+                .collect::<Vec<_>>(),
+        )
         .set("HealthCheckType", found.health_check_type())
         .set("HealthCheckGracePeriod", found.health_check_grace_period())
-        .set("Instances", found.instances().iter().map(|i| object! {
-            "InstanceId" => i.instance_id(),
-            "LifecycleState" => i.lifecycle_state().map(|v| v.as_str()),
-            "HealthStatus" => i.health_status(),
-            "AvailabilityZone" => i.availability_zone(),
-        }).collect::<Vec<_>>())
-        .set("SuspendedProcesses", found.suspended_processes().iter()
-            .map(|p| object! { "ProcessName" => p.process_name() }).collect::<Vec<_>>())
+        .set(
+            "Instances",
+            found
+                .instances()
+                .iter()
+                .map(|i| {
+                    object! {
+                        "InstanceId" => i.instance_id(),
+                        "LifecycleState" => i.lifecycle_state().map(|v| v.as_str()),
+                        "HealthStatus" => i.health_status(),
+                        "AvailabilityZone" => i.availability_zone(),
+                    }
+                })
+                .collect::<Vec<_>>(),
+        )
+        .set(
+            "SuspendedProcesses",
+            found
+                .suspended_processes()
+                .iter()
+                .map(|p| object! { "ProcessName" => p.process_name() })
+                .collect::<Vec<_>>(),
+        )
         .set("CapacityRebalance", found.capacity_rebalance())
         .set("MaxInstanceLifetime", found.max_instance_lifetime())
-        .set("EnabledMetrics", found.enabled_metrics().iter()
-            .map(|m| object! { "Metric" => m.metric(), "Granularity" => m.granularity() }).collect::<Vec<_>>())
+        .set(
+            "EnabledMetrics",
+            found
+                .enabled_metrics()
+                .iter()
+                .map(|m| object! { "Metric" => m.metric(), "Granularity" => m.granularity() })
+                .collect::<Vec<_>>(),
+        )
         .set("CreatedTime", found.created_time())
         .set("Status", found.status())
 }
@@ -117,7 +142,10 @@ fn with_edges(scope: &Scope, mut build: Build, found: &AutoScalingGroup) -> Buil
         build = build.edge("instance", id.map(|id| scope.arn("ec2", &format!("instance/{id}"))));
     }
     build
-        .edge("launch_configuration", found.launch_configuration_name().map(|name| launch_configuration_uid(scope, name)))
+        .edge(
+            "launch_configuration",
+            found.launch_configuration_name().map(|name| launch_configuration_uid(scope, name)),
+        )
         .edge("role", found.service_linked_role_arn())
 }
 
@@ -150,11 +178,16 @@ async fn launch_configuration(scope: &Scope, found: &LaunchConfiguration) -> Res
         .set("SecurityGroups", found.security_groups())
         .set("IamInstanceProfile", found.iam_instance_profile())
         .set("AssociatePublicIpAddress", found.associate_public_ip_address())
-        .set("MetadataOptions", found.metadata_options().map(|options| object! {
-            "HttpTokens" => options.http_tokens().map(|v| v.as_str()),
-            "HttpPutResponseHopLimit" => options.http_put_response_hop_limit(),
-            "HttpEndpoint" => options.http_endpoint().map(|v| v.as_str()),
-        }))
+        .set(
+            "MetadataOptions",
+            found.metadata_options().map(|options| {
+                object! {
+                    "HttpTokens" => options.http_tokens().map(|v| v.as_str()),
+                    "HttpPutResponseHopLimit" => options.http_put_response_hop_limit(),
+                    "HttpEndpoint" => options.http_endpoint().map(|v| v.as_str()),
+                }
+            }),
+        )
         .set("BlockDeviceMappings", found.block_device_mappings().iter().map(device).collect::<Vec<_>>())
         .set("InstanceMonitoring", found.instance_monitoring().map(|m| object! { "Enabled" => m.enabled() }))
         .set("EbsOptimized", found.ebs_optimized())

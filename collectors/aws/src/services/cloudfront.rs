@@ -26,7 +26,8 @@ async fn distributions(scope: &Scope) -> Result<(), ReadError> {
             deliveries = Some(Deliveries::read(scope).await);
         }
         if let Some(deliveries) = &deliveries {
-            side_by_side(AT_ONCE, list.items().iter().map(|found| distribution(scope, &client, deliveries, found))).await?;
+            side_by_side(AT_ONCE, list.items().iter().map(|found| distribution(scope, &client, deliveries, found)))
+                .await?;
         }
         if !list.is_truncated() {
             return Ok(());

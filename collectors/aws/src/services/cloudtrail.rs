@@ -49,7 +49,12 @@ async fn trail(scope: &Scope, found: &Trail) -> Result<(), ReadError> {
         .await
         .map(|answer| status(&answer));
     let selectors = scope
-        .detail("EventSelectors", "cloudtrail:GetEventSelectors", &[], client.get_event_selectors().trail_name(arn).send())
+        .detail(
+            "EventSelectors",
+            "cloudtrail:GetEventSelectors",
+            &[],
+            client.get_event_selectors().trail_name(arn).send(),
+        )
         .await
         .map(|answer| {
             object! {
@@ -81,7 +86,8 @@ async fn trail(scope: &Scope, found: &Trail) -> Result<(), ReadError> {
     if is_ours {
         let tags = tags(scope, &client, arn).await;
         if let Detail::Read(pairs) = &tags {
-            resource = resource.tags(pairs.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default())));
+            resource =
+                resource.tags(pairs.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default())));
         }
         resource = resource.detail("TagsList", tags.map(Value::Object));
     }

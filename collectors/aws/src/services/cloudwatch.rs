@@ -26,8 +26,11 @@ async fn alarms(scope: &Scope) -> Result<(), ReadError> {
 
 fn begin(scope: &Scope, arn: Option<&str>, name: &str, kind: &str, actions: &[String]) -> Build {
     let uid = arn.map_or_else(|| scope.arn("cloudwatch", &format!("alarm:{name}")), ToOwned::to_owned);
-    let mut resource =
-        scope.resource("aws.cloudwatch.alarm", uid, name).set("AlarmName", name).set("AlarmArn", arn).set("AlarmType", kind);
+    let mut resource = scope
+        .resource("aws.cloudwatch.alarm", uid, name)
+        .set("AlarmName", name)
+        .set("AlarmArn", arn)
+        .set("AlarmType", kind);
     for action in actions {
         let relation = match action.split(':').nth(2) {
             Some("sns") => "topic",
@@ -70,22 +73,32 @@ async fn metric_alarm(scope: &Scope, found: &MetricAlarm) -> Result<(), ReadErro
 /// The attributes of a metric alarm are null, so that a rule can tell the two apart and none is undefined.
 async fn composite_alarm(scope: &Scope, found: &CompositeAlarm) -> Result<(), ReadError> {
     const OF_METRICS: [&str; 11] = [
-        "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "EvaluationPeriods",
-        "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData",
+        "MetricName",
+        "Namespace",
+        "Statistic",
+        "ExtendedStatistic",
+        "Dimensions",
+        "Period",
+        "EvaluationPeriods",
+        "DatapointsToAlarm",
+        "Threshold",
+        "ComparisonOperator",
+        "TreatMissingData",
     ];
     let Some(name) = found.alarm_name() else { return Ok(()) };
-    let mut resource = begin(scope, found.alarm_arn(), name, "CompositeAlarm", found.alarm_actions()).set_all(object! {
-        "AlarmDescription" => found.alarm_description(),
-        "ActionsEnabled" => found.actions_enabled(),
-        "AlarmActions" => found.alarm_actions().to_vec(),
-        "OKActions" => found.ok_actions().to_vec(),
-        "InsufficientDataActions" => found.insufficient_data_actions().to_vec(),
-        "StateValue" => found.state_value().map(|word| word.as_str()),
-        "StateUpdatedTimestamp" => found.state_updated_timestamp().copied(),
-        "AlarmRule" => found.alarm_rule(),
-        "ActionsSuppressor" => found.actions_suppressor(),
-        "Metrics" => Vec::<Value>::new(),
-    });
+    let mut resource =
+        begin(scope, found.alarm_arn(), name, "CompositeAlarm", found.alarm_actions()).set_all(object! {
+            "AlarmDescription" => found.alarm_description(),
+            "ActionsEnabled" => found.actions_enabled(),
+            "AlarmActions" => found.alarm_actions().to_vec(),
+            "OKActions" => found.ok_actions().to_vec(),
+            "InsufficientDataActions" => found.insufficient_data_actions().to_vec(),
+            "StateValue" => found.state_value().map(|word| word.as_str()),
+            "StateUpdatedTimestamp" => found.state_updated_timestamp().copied(),
+            "AlarmRule" => found.alarm_rule(),
+            "ActionsSuppressor" => found.actions_suppressor(),
+            "Metrics" => Vec::<Value>::new(),
+        });
     for attribute in OF_METRICS {
         resource = resource.set(attribute, Value::Null);
     }

@@ -4,8 +4,8 @@ use crate::attributes::object;
 use crate::reader::{Detail, ReadError, Reader, Scope, reader};
 use aws_sdk_config::Client;
 use aws_sdk_config::types::{
-    ConfigExportDeliveryInfo, ConfigurationRecorder, ConfigurationRecorderStatus, DeliveryChannel, DeliveryChannelStatus,
-    RecordingGroup, RecordingMode,
+    ConfigExportDeliveryInfo, ConfigurationRecorder, ConfigurationRecorderStatus, DeliveryChannel,
+    DeliveryChannelStatus, RecordingGroup, RecordingMode,
 };
 use serde_json::Value;
 
@@ -42,7 +42,8 @@ async fn recorder(
     let name = found.name().unwrap_or("default");
     let status = statuses.clone().map(|all| all.iter().find(|status| status.name() == Some(name)).map(recorder_status));
     // Older recorders, and the ones of stand-ins, are told without an ARN.
-    let uid = found.arn().map_or_else(|| scope.arn("config", &format!("configuration-recorder/{name}")), ToOwned::to_owned);
+    let uid =
+        found.arn().map_or_else(|| scope.arn("config", &format!("configuration-recorder/{name}")), ToOwned::to_owned);
     let resource = scope
         .resource("aws.config.recorder", uid, name)
         .set("name", name)

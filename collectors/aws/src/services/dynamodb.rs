@@ -71,9 +71,8 @@ async fn table(scope: &Scope, client: &Client, name: &str) -> Result<(), ReadErr
     if let Detail::Read(tags) = &tags {
         resource = resource.tags(tags.iter().map(|tag| (tag.key(), tag.value())));
     }
-    let tags = tags.map(|tags| {
-        tags.iter().map(|tag| object! { "Key" => tag.key(), "Value" => tag.value() }).collect::<Value>()
-    });
+    let tags = tags
+        .map(|tags| tags.iter().map(|tag| object! { "Key" => tag.key(), "Value" => tag.value() }).collect::<Value>());
     scope.emit(resource.detail("Tags", tags)).await
 }
 

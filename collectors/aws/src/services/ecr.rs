@@ -6,8 +6,7 @@ use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{RegistryScanningConfiguration, ReplicationConfiguration, Repository};
 use serde_json::Value;
 
-pub(super) const READERS: &[Reader] =
-    &[reader!("ecr.registry", registry), reader!("ecr.repositories", repositories)];
+pub(super) const READERS: &[Reader] = &[reader!("ecr.registry", registry), reader!("ecr.repositories", repositories)];
 
 /// Repositories whose details are read at once; the account's budget limits the calls.
 const AT_ONCE: usize = 12;
@@ -88,9 +87,8 @@ async fn pull_through_cache(scope: &Scope, client: &Client) -> Detail<Vec<Value>
     let mut rules = Vec::new();
     let mut pages = client.describe_pull_through_cache_rules().into_paginator().send();
     loop {
-        let page = scope
-            .detail("pullThroughCacheRules", "ecr:DescribePullThroughCacheRules", &[], pages.try_next())
-            .await;
+        let page =
+            scope.detail("pullThroughCacheRules", "ecr:DescribePullThroughCacheRules", &[], pages.try_next()).await;
         match page {
             Detail::Read(Some(page)) => rules.extend(page.pull_through_cache_rules().iter().map(|rule| {
                 object! {
@@ -141,7 +139,9 @@ async fn repository(scope: &Scope, client: &Client, found: &Repository) -> Resul
     let tags = scope
         .detail("tags", "ecr:ListTagsForResource", &[], client.list_tags_for_resource().resource_arn(arn).send())
         .await
-        .map(|answer| answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect::<Vec<_>>());
+        .map(|answer| {
+            answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect::<Vec<_>>()
+        });
     let mut resource = scope
         .resource("aws.ecr.repository", arn, name)
         .set_all(described(found))

@@ -62,9 +62,8 @@ async fn cluster(scope: &Scope, found: &Cluster) -> Result<(), ReadError> {
     let (Some(arn), Some(name)) = (found.cluster_arn(), found.cluster_name()) else { return Ok(()) };
     let exec = found.configuration().and_then(|c| c.execute_command_configuration());
     let log = exec.and_then(|e| e.log_configuration());
-    let log_group = log
-        .and_then(|l| l.cloud_watch_log_group_name())
-        .map(|group| scope.arn("logs", &format!("log-group:{group}")));
+    let log_group =
+        log.and_then(|l| l.cloud_watch_log_group_name()).map(|group| scope.arn("logs", &format!("log-group:{group}")));
     let bucket = log.and_then(|l| l.s3_bucket_name()).map(|b| format!("arn:{}:s3:::{b}", scope.partition));
     let storage = found.configuration().and_then(|c| c.managed_storage_configuration());
     let keys = [

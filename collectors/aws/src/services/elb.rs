@@ -40,9 +40,10 @@ async fn tags(scope: &Scope, client: &Client, some: &[LoadBalancer]) -> Detail<B
         let described = answer.tag_descriptions().iter();
         described
             .map(|of| {
-                let tags = of.tags().iter().filter_map(|tag| {
-                    Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))
-                });
+                let tags = of
+                    .tags()
+                    .iter()
+                    .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned())));
                 (of.resource_arn().unwrap_or_default().to_owned(), tags.collect())
             })
             .collect()
@@ -96,8 +97,14 @@ fn with_attributes(build: Build, found: &LoadBalancer) -> Build {
         .set("DNSName", found.dns_name())
         .set("VpcId", found.vpc_id())
         .set("State", found.state().map(|s| object! { "Code" => s.code().map(|v| v.as_str()), "Reason" => s.reason() }))
-        .set("AvailabilityZones", found.availability_zones().iter()
-            .map(|z| object! { "ZoneName" => z.zone_name(), "SubnetId" => z.subnet_id() }).collect::<Vec<_>>())
+        .set(
+            "AvailabilityZones",
+            found
+                .availability_zones()
+                .iter()
+                .map(|z| object! { "ZoneName" => z.zone_name(), "SubnetId" => z.subnet_id() })
+                .collect::<Vec<_>>(),
+        )
         .set("SecurityGroups", found.security_groups())
         .set("IpAddressType", found.ip_address_type().map(|v| v.as_str()))
         .set("CreatedTime", found.created_time())

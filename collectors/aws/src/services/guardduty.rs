@@ -46,11 +46,12 @@ async fn detectors(scope: &Scope) -> Result<(), ReadError> {
 
 async fn emit_detector(scope: &Scope, client: &Client, id: &str, told: Detail<Value>) -> Result<(), ReadError> {
     let call = client.get_administrator_account().detector_id(id).send();
-    let administrator = scope.detail("Administrator", "guardduty:GetAdministratorAccount", &[], call).await.map(|answer| {
-        answer.administrator().map(|admin| {
-            object! { "AccountId" => admin.account_id(), "RelationshipStatus" => admin.relationship_status() }
-        })
-    });
+    let administrator =
+        scope.detail("Administrator", "guardduty:GetAdministratorAccount", &[], call).await.map(|answer| {
+            answer.administrator().map(|admin| {
+                object! { "AccountId" => admin.account_id(), "RelationshipStatus" => admin.relationship_status() }
+            })
+        });
     let call = client.list_publishing_destinations().detector_id(id).send();
     let destinations =
         scope.detail("PublishingDestinations", "guardduty:ListPublishingDestinations", &[], call).await.map(|answer| {

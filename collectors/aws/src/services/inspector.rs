@@ -16,7 +16,9 @@ async fn status(scope: &Scope) -> Result<(), ReadError> {
         return Err(refused(failed));
     }
     let Some(found) = answer.accounts().iter().find(|found| found.account_id() == scope.account()) else {
-        return Err(ReadError::Failed("inspector2:BatchGetAccountStatus: the answer leaves this account out".to_owned()));
+        return Err(ReadError::Failed(
+            "inspector2:BatchGetAccountStatus: the answer leaves this account out".to_owned(),
+        ));
     };
     emit(scope, &client, found).await
 }

@@ -11,8 +11,7 @@ use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::types::{EnvironmentResponse, FunctionConfiguration, FunctionUrlConfig, PackageType};
 use serde_json::Value;
 
-pub(super) const READERS: &[Reader] =
-    &[reader!("lambda.functions", functions), reader!("lambda.layers", layers::read)];
+pub(super) const READERS: &[Reader] = &[reader!("lambda.functions", functions), reader!("lambda.layers", layers::read)];
 
 /// Functions whose details are read at once; the account's budget limits the calls.
 const AT_ONCE: usize = 12;
@@ -34,9 +33,7 @@ async fn function(scope: &Scope, client: &Client, found: &FunctionConfiguration)
         .detail("Policy", "lambda:GetPolicy", &NONE, client.get_policy().function_name(name).send())
         .await
         .map(|answer| answer.policy().map(document));
-    let code = scope
-        .detail("Code", "lambda:GetFunction", &[], client.get_function().function_name(name).send())
-        .await;
+    let code = scope.detail("Code", "lambda:GetFunction", &[], client.get_function().function_name(name).send()).await;
     let mut resource = scope
         .resource("aws.lambda.function", arn, name)
         .set_all(described(found))
@@ -80,7 +77,10 @@ fn with_code(scope: &Scope, resource: Build, answer: &GetFunctionOutput) -> Buil
 }
 
 fn with_edges(scope: &Scope, resource: Build, found: &FunctionConfiguration, name: &str) -> Build {
-    let logs = found.logging_config().and_then(|l| l.log_group()).map_or_else(|| format!("/aws/lambda/{name}"), ToOwned::to_owned);
+    let logs = found
+        .logging_config()
+        .and_then(|l| l.log_group())
+        .map_or_else(|| format!("/aws/lambda/{name}"), ToOwned::to_owned);
     let mut resource = resource
         .edge("role", found.role())
         .edge("key", found.kms_key_arn())
@@ -140,9 +140,8 @@ async fn invoke_configs(scope: &Scope, client: &Client, name: &str) -> Detail<Ve
     let mut found = Vec::new();
     let mut pages = client.list_function_event_invoke_configs().function_name(name).into_paginator().send();
     loop {
-        let page = scope
-            .detail("EventInvokeConfigs", "lambda:ListFunctionEventInvokeConfigs", &NONE, pages.try_next())
-            .await;
+        let page =
+            scope.detail("EventInvokeConfigs", "lambda:ListFunctionEventInvokeConfigs", &NONE, pages.try_next()).await;
         match page {
             Detail::Read(Some(page)) => found.extend(page.function_event_invoke_configs().iter().map(|config| {
                 let to = config.destination_config();
@@ -160,7 +159,12 @@ async fn invoke_configs(scope: &Scope, client: &Client, name: &str) -> Detail<Ve
 }
 
 /// The code signing configuration; a function that is an image cannot have one.
-async fn code_signing(scope: &Scope, client: &Client, found: &FunctionConfiguration, name: &str) -> Detail<Option<Value>> {
+async fn code_signing(
+    scope: &Scope,
+    client: &Client,
+    found: &FunctionConfiguration,
+    name: &str,
+) -> Detail<Option<Value>> {
     if found.package_type() == Some(&PackageType::Image) {
         return Detail::Absent;
     }

@@ -68,9 +68,10 @@ async fn features(scope: &Scope) -> Detail<Vec<String>> {
     let client = aws_sdk_iam::Client::new(&scope.config);
     let absent = &["ServiceAccessNotEnabledException", "OrganizationNotInAllFeaturesModeException"];
     let call = client.list_organizations_features().send();
-    scope.detail("EnabledFeatures", "iam:ListOrganizationsFeatures", absent, call).await.map(|answer| {
-        answer.enabled_features().iter().map(|feature| feature.as_str().to_owned()).collect()
-    })
+    scope
+        .detail("EnabledFeatures", "iam:ListOrganizationsFeatures", absent, call)
+        .await
+        .map(|answer| answer.enabled_features().iter().map(|feature| feature.as_str().to_owned()).collect())
 }
 
 async fn administrators(scope: &Scope, client: &Client) -> Detail<Vec<Value>> {
@@ -150,9 +151,7 @@ async fn policy(scope: &Scope, client: &Client, found: &PolicySummary) -> Result
         .set("Name", found.name())
         .set("Type", found.r#type().map(|kind| kind.as_str()))
         .set("AwsManaged", found.aws_managed())
-        .detail("Content", content.map(|answer| {
-            answer.policy().and_then(|policy| policy.content()).map(document)
-        }))
+        .detail("Content", content.map(|answer| answer.policy().and_then(|policy| policy.content()).map(document)))
         .detail("Targets", targets);
     scope.emit(resource).await
 }

@@ -24,7 +24,9 @@ async fn account(scope: &Scope) -> Result<(), ReadError> {
         .await
         .map(|answer| answer.public_access_block_configuration().map(block));
     let uid = scope.arn("s3", "account");
-    scope.emit(scope.resource("aws.s3.account", uid, scope.account()).detail("PublicAccessBlockConfiguration", block)).await
+    scope
+        .emit(scope.resource("aws.s3.account", uid, scope.account()).detail("PublicAccessBlockConfiguration", block))
+        .await
 }
 
 fn block(block: &aws_sdk_s3control::types::PublicAccessBlockConfiguration) -> Value {

@@ -7,8 +7,7 @@ use aws_sdk_sns::types::Subscription;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
-pub(super) const READERS: &[Reader] =
-    &[reader!("sns.topics", topics), reader!("sns.subscriptions", subscriptions)];
+pub(super) const READERS: &[Reader] = &[reader!("sns.topics", topics), reader!("sns.subscriptions", subscriptions)];
 
 const AT_ONCE: usize = 8;
 
@@ -55,9 +54,8 @@ async fn topic(scope: &Scope, client: &Client, arn: &str) -> Result<(), ReadErro
     if let Detail::Read(tags) = &tags {
         resource = resource.tags(tags.iter().map(|tag| (tag.key(), tag.value())));
     }
-    let tags = tags.map(|tags| {
-        tags.iter().map(|tag| object! { "Key" => tag.key(), "Value" => tag.value() }).collect::<Value>()
-    });
+    let tags = tags
+        .map(|tags| tags.iter().map(|tag| object! { "Key" => tag.key(), "Value" => tag.value() }).collect::<Value>());
     scope.emit(resource.detail("Tags", tags)).await
 }
 
@@ -139,7 +137,10 @@ mod tests {
 
     #[test]
     fn a_webhook_keeps_its_host_alone() {
-        assert_eq!(shown("https", "https://user:pw@hooks.example.com/services/T0/B1/secret?x=1"), "https://hooks.example.com/");
+        assert_eq!(
+            shown("https", "https://user:pw@hooks.example.com/services/T0/B1/secret?x=1"),
+            "https://hooks.example.com/"
+        );
         assert_eq!(shown("https", "no url"), "https://");
         assert_eq!(shown("email", "ops@example.com"), "ops@example.com");
     }

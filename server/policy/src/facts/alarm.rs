@@ -56,7 +56,9 @@ mod tests {
         assert_eq!(any_of(&json!("ALARM(\"a b\") OR ALARM(c)")), json!(["a b", "c"]));
         assert_eq!(any_of(&json!("((ALARM(a)) )")), json!(["a"]));
         assert_eq!(any_of(&json!("(ALARM(a) OR ALARM(b))")), json!(["a", "b"]));
-        for rule in ["ALARM(a) AND ALARM(b)", "NOT ALARM(a)", "ALARM(a) OR NOT OK(b)", "TRUE", "", "ALARM(", "ALARM(a) ORALARM"] {
+        for rule in
+            ["ALARM(a) AND ALARM(b)", "NOT ALARM(a)", "ALARM(a) OR NOT OK(b)", "TRUE", "", "ALARM(", "ALARM(a) ORALARM"]
+        {
             assert_eq!(any_of(&json!(rule)), json!([]), "{rule}");
         }
         assert_eq!(any_of(&Value::Null), json!([]));

@@ -39,7 +39,11 @@ fn user(user: &Value) -> &'static str {
         return "image";
     }
     let is_zero = name.bytes().all(|b| b == b'0');
-    if is_zero || matches!(name.as_str(), "root" | "containeradministrator" | "administrator") { "root" } else { "other" }
+    if is_zero || matches!(name.as_str(), "root" | "containeradministrator" | "administrator") {
+        "root"
+    } else {
+        "other"
+    }
 }
 
 fn capability_names(list: &Value) -> Vec<String> {
@@ -77,19 +81,60 @@ fn is_secret(name: &str, form: &str) -> bool {
 fn names_a_secret(name: &str) -> bool {
     /// Words that mean a secret by themselves.
     const SECRET: [&str; 13] = [
-        "password", "passwd", "passphrase", "pwd", "secret", "secrets", "token", "apikey", "credential", "credentials",
-        "pat", "jwt", "passcode",
+        "password",
+        "passwd",
+        "passphrase",
+        "pwd",
+        "secret",
+        "secrets",
+        "token",
+        "apikey",
+        "credential",
+        "credentials",
+        "pat",
+        "jwt",
+        "passcode",
     ];
     /// Pairs of words that do.
     const PAIRS: [(&str, &str); 9] = [
-        ("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("encryption", "key"),
-        ("signing", "key"), ("master", "key"), ("connection", "string"), ("auth", "key"),
+        ("api", "key"),
+        ("access", "key"),
+        ("private", "key"),
+        ("secret", "key"),
+        ("encryption", "key"),
+        ("signing", "key"),
+        ("master", "key"),
+        ("connection", "string"),
+        ("auth", "key"),
     ];
     /// Last words by which the variable is about a secret and not one.
     const ABOUT: [&str; 26] = [
-        "arn", "name", "id", "path", "file", "url", "uri", "endpoint", "host", "region", "ttl", "expiry", "expiration",
-        "timeout", "length", "enabled", "policy", "version", "prefix", "header", "type", "count", "limit", "limits",
-        "interval", "dir",
+        "arn",
+        "name",
+        "id",
+        "path",
+        "file",
+        "url",
+        "uri",
+        "endpoint",
+        "host",
+        "region",
+        "ttl",
+        "expiry",
+        "expiration",
+        "timeout",
+        "length",
+        "enabled",
+        "policy",
+        "version",
+        "prefix",
+        "header",
+        "type",
+        "count",
+        "limit",
+        "limits",
+        "interval",
+        "dir",
     ];
     let words = words(name);
     let Some(last) = words.last() else { return false };
@@ -155,23 +200,25 @@ pub(super) fn host_paths(volumes: &Value, definitions: &Value) -> Value {
 }
 
 fn reach(path: &str) -> &'static str {
-    const SYSTEM: [&str; 12] = [
-        "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/sbin", "/sys", "/usr", "/var/lib",
-    ];
+    const SYSTEM: [&str; 12] =
+        ["/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/sbin", "/sys", "/usr", "/var/lib"];
     let path = normal(path);
     let lower = path.to_ascii_lowercase();
     if lower.ends_with(".sock") || lower.contains("docker_engine") || holds_runtime_socket(&path) {
         return "runtime_socket";
     }
     let below = |top: &str| path == top || path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
-    if path == "/" || path == "/var" || lower == "c:" || SYSTEM.iter().any(|top| below(top)) { "system" } else { "other" }
+    if path == "/" || path == "/var" || lower == "c:" || SYSTEM.iter().any(|top| below(top)) {
+        "system"
+    } else {
+        "other"
+    }
 }
 
 /// Folders that hold the socket of a container runtime.
 fn holds_runtime_socket(path: &str) -> bool {
-    const FOLDERS: [&str; 7] = [
-        "/run", "/var/run", "/run/docker", "/var/run/docker", "/run/containerd", "/var/run/containerd", "/run/crio",
-    ];
+    const FOLDERS: [&str; 7] =
+        ["/run", "/var/run", "/run/docker", "/var/run/docker", "/run/containerd", "/var/run/containerd", "/run/crio"];
     FOLDERS.contains(&path)
 }
 
@@ -229,15 +276,38 @@ mod tests {
     #[test]
     fn a_secret_is_told_by_its_name_and_its_form() {
         let secret = [
-            "DB_PASSWORD", "dbPassword", "PGPASSWORD", "API_KEY", "apiKey", "APIKEY", "AWS_SECRET_ACCESS_KEY",
-            "GITHUB_TOKEN", "client-secret", "spring.datasource.password", "SECRET", "JWT_SECRET_VALUE", "PRIVATE_KEY",
+            "DB_PASSWORD",
+            "dbPassword",
+            "PGPASSWORD",
+            "API_KEY",
+            "apiKey",
+            "APIKEY",
+            "AWS_SECRET_ACCESS_KEY",
+            "GITHUB_TOKEN",
+            "client-secret",
+            "spring.datasource.password",
+            "SECRET",
+            "JWT_SECRET_VALUE",
+            "PRIVATE_KEY",
         ];
         for name in secret {
             assert!(is_secret(name, "text"), "{name}");
         }
         let plain = [
-            "DB_PASSWORD_SECRET_ARN", "SECRET_NAME", "TOKEN_URL", "AWS_ACCESS_KEY_ID", "PASSWORD_MIN_LENGTH", "KEYBOARD",
-            "PATH", "COMPAT", "LOG_LEVEL", "TOKEN_TTL", "SECRETS_PREFIX", "MONKEY", "", "PATTERN",
+            "DB_PASSWORD_SECRET_ARN",
+            "SECRET_NAME",
+            "TOKEN_URL",
+            "AWS_ACCESS_KEY_ID",
+            "PASSWORD_MIN_LENGTH",
+            "KEYBOARD",
+            "PATH",
+            "COMPAT",
+            "LOG_LEVEL",
+            "TOKEN_TTL",
+            "SECRETS_PREFIX",
+            "MONKEY",
+            "",
+            "PATTERN",
         ];
         for name in plain {
             assert!(!is_secret(name, "text"), "{name}");
@@ -266,7 +336,9 @@ mod tests {
 
     #[test]
     fn a_path_that_reaches_into_the_host_is_seen_through_its_spelling() {
-        for path in ["/var/run/docker.sock", "/var/run", "//run/", "/opt/../run/containerd/containerd.sock", "/run/docker"] {
+        for path in
+            ["/var/run/docker.sock", "/var/run", "//run/", "/opt/../run/containerd/containerd.sock", "/run/docker"]
+        {
             assert_eq!(reach(path), "runtime_socket", "{path}");
         }
         for path in ["/", "/etc", "/etc/", "/proc/1", "/var/lib/docker", "/var", "/opt/.."] {

@@ -142,7 +142,9 @@ mod tests {
 
     #[test]
     fn one_named_resource_is_no_path_and_all_of_a_type_is() {
-        let on = |resource: &str| escalations(json!({ "Effect": "Allow", "Action": "iam:CreateAccessKey", "Resource": resource }));
+        let on = |resource: &str| {
+            escalations(json!({ "Effect": "Allow", "Action": "iam:CreateAccessKey", "Resource": resource }))
+        };
         assert!(on("arn:aws:iam::111122223333:user/${aws:username}").is_empty());
         assert!(on("arn:aws:iam::111122223333:user/robots/*").is_empty());
         assert!(on("arn:aws:iam::444455556666:user/*").is_empty());

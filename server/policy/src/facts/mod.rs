@@ -4,8 +4,8 @@
 //! and conditions are weighed, or whether a metric filter's pattern matches what it should. They are answered here, in
 //! tested Rust, and a rule reads them as `input.facts`. A fact is worked out from the resource's own attributes alone.
 
-mod container;
 mod alarm;
+mod container;
 mod escalation;
 mod filter_pattern;
 mod net;
@@ -46,8 +46,13 @@ pub fn of(kind: &str, account: &str, attributes: &Map<String, Value>) -> Map<Str
         "aws.s3.bucket" => {
             vec![("policy", policy::resource(account, at("Policy"), &policy::bucket_arns(at("Name"))))]
         }
-        "aws.s3.access_point" | "aws.sqs.queue" | "aws.sns.topic" | "aws.kms.key" | "aws.lambda.layer"
-        | "aws.dynamodb.table" | "aws.efs.file_system" => {
+        "aws.s3.access_point"
+        | "aws.sqs.queue"
+        | "aws.sns.topic"
+        | "aws.kms.key"
+        | "aws.lambda.layer"
+        | "aws.dynamodb.table"
+        | "aws.efs.file_system" => {
             vec![("policy", policy::resource(account, at("Policy"), &[]))]
         }
         "aws.organizations.organization" => vec![("policy", policy::resource(account, at("ResourcePolicy"), &[]))],

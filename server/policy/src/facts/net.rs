@@ -51,7 +51,8 @@ pub(super) fn permissions(rules: &Value, lists: &Value) -> Value {
 /// What a network ACL lets in from the internet, or out to it.
 pub(super) fn acl_entries(entries: &Value, egress: bool) -> Value {
     let Some(entries) = entries.as_array() else { return everything() };
-    let mut chosen: Vec<&Value> = entries.iter().filter(|e| e["Egress"].as_bool().unwrap_or(egress) == egress).collect();
+    let mut chosen: Vec<&Value> =
+        entries.iter().filter(|e| e["Egress"].as_bool().unwrap_or(egress) == egress).collect();
     chosen.sort_by_key(|entry| entry["RuleNumber"].as_i64().unwrap_or(0));
     opened(&chosen.into_iter().map(acl_entry).collect::<Vec<_>>())
 }
@@ -78,7 +79,8 @@ fn is_open(rules: &[Rule], protocol: Protocol, family: Family) -> bool {
 
 /// The ranges of ports that are open, in order and joined where they touch.
 fn ports(rules: &[Rule], protocol: Protocol, family: Family) -> Vec<(u16, u16)> {
-    let concerned: Vec<&Rule> = rules.iter().filter(|r| r.protocol == Protocol::All || r.protocol == protocol).collect();
+    let concerned: Vec<&Rule> =
+        rules.iter().filter(|r| r.protocol == Protocol::All || r.protocol == protocol).collect();
     // Most groups let nobody in from outside, whatever the port.
     let anyone = concerned.iter().filter(|r| r.allow).flat_map(|r| spans(r, family)).copied().collect();
     if !is_wide(&joined(anyone), family) {
@@ -125,7 +127,9 @@ fn spans(rule: &Rule, family: Family) -> &[Span] {
 }
 
 fn is_wide(spans: &[Span], family: Family) -> bool {
-    let size = |spans: &[Span]| spans.iter().fold(0u128, |sum, (first, last)| sum.saturating_add((last - first).saturating_add(1)));
+    let size = |spans: &[Span]| {
+        spans.iter().fold(0u128, |sum, (first, last)| sum.saturating_add((last - first).saturating_add(1)))
+    };
     match family {
         Family::V4 => size(&without(spans, &reserved_v4())) >= MANY_V4,
         // Only 2000::/3 is used on the internet.
@@ -302,11 +306,13 @@ mod tests {
     #[test]
     fn all_of_ipv6_is_what_is_routed_of_it() {
         for block in ["::/0", "2000::/3", "2600::/12", "::/1"] {
-            let rule = json!([{ "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "Ipv6Ranges": [{ "CidrIpv6": block }] }]);
+            let rule =
+                json!([{ "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "Ipv6Ranges": [{ "CidrIpv6": block }] }]);
             assert_eq!(permissions(&rule, &Value::Null)["tcp"]["ipv6"], json!([[22, 22]]), "{block}");
         }
         for block in ["fd00::/8", "2001:db8::/32", "2001:db8::1/128"] {
-            let rule = json!([{ "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "Ipv6Ranges": [{ "CidrIpv6": block }] }]);
+            let rule =
+                json!([{ "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "Ipv6Ranges": [{ "CidrIpv6": block }] }]);
             assert_eq!(permissions(&rule, &Value::Null)["tcp"]["ipv6"], json!([]), "{block}");
         }
     }
@@ -323,7 +329,10 @@ mod tests {
     fn odd_shapes_are_open() {
         assert_eq!(permissions(&Value::Null, &Value::Null), everything());
         assert_eq!(tcp4(json!([rule("tcp", 22, 22, &["anywhere"])])), json!([[22, 22]]));
-        assert_eq!(tcp4(json!([{ "IpProtocol": "tcp", "IpRanges": [{ "CidrIp": "0.0.0.0/0" }] }])), json!([[0, 65535]]));
+        assert_eq!(
+            tcp4(json!([{ "IpProtocol": "tcp", "IpRanges": [{ "CidrIp": "0.0.0.0/0" }] }])),
+            json!([[0, 65535]])
+        );
     }
 
     fn entry(number: i64, action: &str, ports: (i64, i64), block: &str) -> Value {

@@ -57,9 +57,8 @@ pub(super) fn identities(account: &str, list: &Value) -> Value {
 /// The two ARNs of a bucket, in every partition.
 pub(super) fn bucket_arns(name: &Value) -> Vec<Vec<String>> {
     let Some(name) = name.as_str() else { return Vec::new() };
-    let spellings = |suffix: &str| {
-        ["aws", "aws-cn", "aws-us-gov"].iter().map(|p| format!("arn:{p}:s3:::{name}{suffix}")).collect()
-    };
+    let spellings =
+        |suffix: &str| ["aws", "aws-cn", "aws-us-gov"].iter().map(|p| format!("arn:{p}:s3:::{name}{suffix}")).collect();
     vec![spellings(""), spellings("/*")]
 }
 
@@ -142,9 +141,8 @@ fn denies_insecure_transport(policy: &Policy, own: &[Vec<String>]) -> bool {
 }
 
 fn is_transport_deny(statement: &Statement) -> bool {
-    let all_actions = |action: &String| {
-        covers(action, "*:*") || action.split_once(':').is_some_and(|(_, rest)| rest == "*")
-    };
+    let all_actions =
+        |action: &String| covers(action, "*:*") || action.split_once(':').is_some_and(|(_, rest)| rest == "*");
     let [condition] = statement.conditions.as_slice() else { return false };
     statement.effect == Effect::Deny
         && statement.principals.is_everyone_named_so()

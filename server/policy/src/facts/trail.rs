@@ -158,7 +158,8 @@ fn advanced_reach(fields: &[Value]) -> Reach {
                 }
             }
             Some("resources.ARN")
-                if only(field, &["StartsWith"]) && words(&field["StartsWith"]).iter().any(|arn| is_every_bucket(arn)) => {}
+                if only(field, &["StartsWith"])
+                    && words(&field["StartsWith"]).iter().any(|arn| is_every_bucket(arn)) => {}
             _ => return Reach::Some,
         }
     }
@@ -199,7 +200,10 @@ mod tests {
 
     #[test]
     fn the_default_selector_records_management_events_and_no_objects() {
-        let told = facts(&json!([{ "ReadWriteType": "All", "IncludeManagementEvents": true, "DataResources": [] }]), &json!([]));
+        let told = facts(
+            &json!([{ "ReadWriteType": "All", "IncludeManagementEvents": true, "DataResources": [] }]),
+            &json!([]),
+        );
         assert_eq!(told["management"], json!({ "read": true, "write": true, "excluded": [] }));
         assert_eq!(told["s3_write"]["reach"], "none");
     }
@@ -218,7 +222,10 @@ mod tests {
     fn classic_selectors_reach_all_buckets_or_some() {
         let of = |kind: &str, arn: &str| {
             let data = json!([{ "Type": "AWS::S3::Object", "Values": [arn] }]);
-            facts(&json!([{ "ReadWriteType": kind, "IncludeManagementEvents": false, "DataResources": data }]), &Value::Null)
+            facts(
+                &json!([{ "ReadWriteType": kind, "IncludeManagementEvents": false, "DataResources": data }]),
+                &Value::Null,
+            )
         };
         assert_eq!(of("WriteOnly", "arn:aws:s3")["s3_write"]["reach"], "all");
         assert_eq!(of("WriteOnly", "arn:aws:s3")["s3_read"]["reach"], "none");
@@ -235,7 +242,8 @@ mod tests {
         assert_eq!((&told["s3_read"]["reach"], &told["s3_write"]["reach"]), (&json!("all"), &json!("all")));
         let told = advanced(&json!([data, objects, { "Field": "readOnly", "Equals": ["false"] }]));
         assert_eq!((&told["s3_read"]["reach"], &told["s3_write"]["reach"]), (&json!("none"), &json!("all")));
-        let told = advanced(&json!([data, objects, { "Field": "resources.ARN", "NotStartsWith": ["arn:aws:s3:::logs/"] }]));
+        let told =
+            advanced(&json!([data, objects, { "Field": "resources.ARN", "NotStartsWith": ["arn:aws:s3:::logs/"] }]));
         assert_eq!(told["s3_write"], json!({ "reach": "all", "except": ["logs"] }));
         for narrow in [
             json!({ "Field": "resources.ARN", "StartsWith": ["arn:aws:s3:::one/"] }),

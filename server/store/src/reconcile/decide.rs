@@ -107,10 +107,9 @@ fn optional(text: &mut String, value: Option<&Value>) {
     }
 }
 
-/// COPY's escapes; and NUL, which Postgres text cannot hold, becomes a space. In JSON text a NUL is `\u0000`, which jsonb
-/// cannot hold either.
+/// COPY's escapes. A NUL, which Postgres text cannot hold, becomes a space; JSON has none, since resources were cleaned of
+/// them when they came in.
 fn escape(text: &mut String, raw: &str) {
-    let raw = raw.replace("\\u0000", " ");
     for c in raw.chars() {
         match c {
             '\\' => text.push_str("\\\\"),

@@ -21,6 +21,27 @@ pub use stage::{Known, Staged, digest, known, stage};
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use std::time::Duration;
+
+/// As [`lock`], for a person who waits: gives up after three seconds, so that a long reconcile cannot hold every connection
+/// that pages need.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when a reconcile is still under way by then.
+pub async fn try_lock(tx: &mut TenantTx) -> Result<(), StoreError> {
+    let (high, low) = tx.tenant().0.as_u64_pair();
+    for _ in 0..30 {
+        let held: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)")
+            .bind((high ^ low).cast_signed())
+            .fetch_one(tx.conn())
+            .await?;
+        if held {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Err(StoreError::Conflict("A run is being settled at this moment. Try again shortly.".to_owned()))
+}
 
 /// Waits until no other reconcile of this tenant is under way, and keeps others out until the transaction ends.
 ///
@@ -28,9 +49,6 @@ use crate::error::StoreError;
 /// When the database does not answer.
 pub async fn lock(tx: &mut TenantTx) -> Result<(), StoreError> {
     let (high, low) = tx.tenant().0.as_u64_pair();
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind((high ^ low).cast_signed())
-        .execute(tx.conn())
-        .await?;
+    sqlx::query("select pg_advisory_xact_lock($1)").bind((high ^ low).cast_signed()).execute(tx.conn()).await?;
     Ok(())
 }

@@ -82,8 +82,11 @@ pub async fn settle(
     now: DateTime<Utc>,
 ) -> Result<Settled, StoreError> {
     let at = instant(tx, now).await?;
-    sqlx::query("create index on decided (resource_id, check_id)").execute(tx.conn()).await?;
-    sqlx::query("analyze decided").execute(tx.conn()).await?;
+    // A small sample of the columns that are joined is enough for a plan; one of everything takes longer than the joins.
+    sqlx::query("set local default_statistics_target = 10").execute(tx.conn()).await?;
+    // And the joins are done in memory: what is decided in one run is some tens of megabytes.
+    sqlx::query("set local work_mem = '64MB'").execute(tx.conn()).await?;
+    sqlx::query("analyze decided (resource_id, check_id, verdict, finding_id)").execute(tx.conn()).await?;
     let mut turned = turn(tx, source, now).await?;
     find_moved(tx, source, ours, now).await?;
     if ours {
@@ -93,7 +96,7 @@ pub async fn settle(
     let mut settled = settle_moved(tx, Some(run), None, weighing, at).await?;
     settled.turned = turned;
     let settled_any = Settled { turned: 0, ..settled } != Settled::default();
-    if ours || turned > 0 || sight_changed || settled_any {
+    if turned > 0 || sight_changed || settled_any || (ours && is_new_version(tx, weighing).await?) {
         posture(tx, Some(run), weighing, at).await?;
     }
     sqlx::query("drop table moved, turned").execute(tx.conn()).await?;
@@ -308,13 +311,15 @@ pub(super) async fn settle_moved(
     write_counts(tx).await?;
     write_losses(tx).await?;
     write_fixes(tx).await?;
-    write_gains(tx, weighing).await?;
+    write_gains(tx, weighing, step.is_some()).await?;
     write_ledger(tx, run, weighing, &before, step, at).await?;
     Ok(settled.unwrap_or_default())
 }
 
 async fn count_moved(tx: &mut TenantTx) -> Result<Option<Settled>, StoreError> {
-    sqlx::query("analyze moved").execute(tx.conn()).await?;
+    sqlx::query("analyze moved (finding_id, resource_id, check_id, was, \"is\", fix_id, was_fix)")
+        .execute(tx.conn())
+        .await?;
     let (all, opened, reopened, resolved, weighed): (i64, i64, i64, i64, i64) = sqlx::query_as(
         "select count(*), count(*) filter (where was is null), count(*) filter (where was = 'resolved' and \"is\" = 'open'),
              count(*) filter (where \"is\" = 'resolved' and was <> 'resolved'),
@@ -419,7 +424,10 @@ async fn write_counts(tx: &mut TenantTx) -> Result<(), StoreError> {
     .bind(tenant)
     .execute(tx.conn())
     .await?;
-    sqlx::query("delete from finding_counts where tenant_id = $1 and findings = 0").bind(tenant).execute(tx.conn()).await?;
+    sqlx::query("delete from finding_counts where tenant_id = $1 and findings = 0")
+        .bind(tenant)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -492,7 +500,7 @@ async fn write_fixes(tx: &mut TenantTx) -> Result<(), StoreError> {
 }
 
 /// The gain of every fix that touches a check whose loss moved: the score with the fix applied, less the score now.
-async fn write_gains(tx: &mut TenantTx, weighing: &Weighing) -> Result<(), StoreError> {
+async fn write_gains(tx: &mut TenantTx, weighing: &Weighing, all: bool) -> Result<(), StoreError> {
     let checks: Vec<(&str, f64)> =
         weighing.whole.iter().flat_map(|c| c.checks.iter().map(|check| (check.as_str(), c.weight))).collect();
     let whole: f64 = weighing.whole.iter().map(|control| control.weight).sum();
@@ -503,7 +511,8 @@ async fn write_gains(tx: &mut TenantTx, weighing: &Weighing) -> Result<(), Store
              select check_id, sum(net_loss)::float8 as loss from check_states where tenant_id = $1 group by check_id
          ),
          concerned as (
-             select distinct c.fix_id from fix_checks c join moved_checks m using (check_id) where c.tenant_id = $1
+             select distinct c.fix_id from fix_checks c
+             where c.tenant_id = $1 and ($6 or c.check_id in (select check_id from moved_checks))
          ),
          gains as (
              select c.fix_id, sum(w.weight * (1 / (1 + greatest(t.loss - c.loss, 0) / $4) - 1 / (1 + t.loss / $4)))
@@ -521,6 +530,7 @@ async fn write_gains(tx: &mut TenantTx, weighing: &Weighing) -> Result<(), Store
     .bind(checks.iter().map(|(_, weight)| *weight).collect::<Vec<_>>())
     .bind(plumbline_core::score::HALF_LOSS)
     .bind(whole.max(f64::MIN_POSITIVE))
+    .bind(all)
     .execute(tx.conn())
     .await?;
     sqlx::query("update fixes set gain = 0 where tenant_id = $1 and open_findings = 0 and gain <> 0")
@@ -549,6 +559,16 @@ async fn losses(tx: &mut TenantTx) -> Result<BothLosses, StoreError> {
         both.gross.insert(check, gross);
     }
     Ok(both)
+}
+
+/// Whether no posture has been written with this version of the content yet.
+async fn is_new_version(tx: &mut TenantTx, weighing: &Weighing) -> Result<bool, StoreError> {
+    let last: Option<String> =
+        sqlx::query_scalar("select catalogue_version from postures where tenant_id = $1 order by at desc limit 1")
+            .bind(tx.tenant().0)
+            .fetch_optional(tx.conn())
+            .await?;
+    Ok(last.as_deref() != Some(weighing.version.as_str()))
 }
 
 /// What the score moved by when the weights did, with nothing else changed.
@@ -609,10 +629,8 @@ async fn write_ledger(
     .await?;
     let (mut net, mut gross) = (before.net.clone(), before.gross.clone());
     for cause in Cause::ALL {
-        let of_cause: Vec<&Moves> = moves
-            .iter()
-            .filter(|m| m.cause == cause.as_str() && (m.net_delta != 0 || m.loss_delta != 0))
-            .collect();
+        let of_cause: Vec<&Moves> =
+            moves.iter().filter(|m| m.cause == cause.as_str() && (m.net_delta != 0 || m.loss_delta != 0)).collect();
         let step = step.filter(|_| cause == Cause::Ours);
         if of_cause.is_empty() && step.is_none() {
             continue;
@@ -701,6 +719,7 @@ async fn sources(tx: &mut TenantTx, weighing: &Weighing) -> Result<BTreeMap<Stri
     for (source, check, loss) in rows {
         by_source.entry(source).or_default().insert(check, loss);
     }
-    let scored = by_source.into_iter().map(|(source, losses)| (format!("source:{source}"), score(&weighing.whole, &losses).0));
+    let scored =
+        by_source.into_iter().map(|(source, losses)| (format!("source:{source}"), score(&weighing.whole, &losses).0));
     Ok(scored.collect())
 }

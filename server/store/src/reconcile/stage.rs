@@ -15,9 +15,14 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy)]
 pub struct Known {
     pub digest: [u8; 16],
+    pub exposure: Exposure,
+    pub criticality: Criticality,
     /// Index into the scopes that came with it.
     pub scope: u32,
 }
+
+/// Id, digest, exposure, criticality, and the scope's account, region and reader.
+type KnownRow = (Uuid, Vec<u8>, String, String, String, String, String);
 
 /// What a source is known to have, by id, and the scopes it was listed by.
 ///
@@ -27,8 +32,8 @@ pub async fn known(
     tx: &mut TenantTx,
     source: SourceId,
 ) -> Result<(HashMap<ResourceId, Known>, Vec<ScopeKey>), StoreError> {
-    let rows: Vec<(Uuid, Vec<u8>, String, String, String)> = sqlx::query_as(
-        "select resource_id, digest, account, scope_region, reader from resources
+    let rows: Vec<KnownRow> = sqlx::query_as(
+        "select resource_id, digest, exposure, criticality, account, scope_region, reader from resources
          where tenant_id = $1 and source_id = $2 and retired_at is null",
     )
     .bind(tx.tenant().0)
@@ -38,7 +43,7 @@ pub async fn known(
     let mut scopes: Vec<ScopeKey> = Vec::new();
     let mut numbers: HashMap<ScopeKey, u32> = HashMap::new();
     let mut found = HashMap::with_capacity(rows.len());
-    for (id, digest, account, region, reader) in rows {
+    for (id, digest, exposure, criticality, account, region, reader) in rows {
         let key = ScopeKey { account, region, reader };
         let scope = *numbers.entry(key).or_insert_with_key(|key| {
             scopes.push(key.clone());
@@ -47,7 +52,9 @@ pub async fn known(
         let mut short = [0u8; 16];
         let length = digest.len().min(16);
         short[..length].copy_from_slice(&digest[..length]);
-        found.insert(ResourceId(id), Known { digest: short, scope });
+        let exposure = Exposure::parse(&exposure).unwrap_or(Exposure::Internet);
+        let criticality = Criticality::parse(&criticality).unwrap_or(Criticality::High);
+        found.insert(ResourceId(id), Known { digest: short, exposure, criticality, scope });
     }
     Ok((found, scopes))
 }
@@ -71,10 +78,7 @@ pub fn digest(resource: &Resource) -> [u8; 16] {
     let mut edges = resource.edges.clone();
     edges.sort();
     let all = (&resource.scope, &resource.kind, &resource.name, &resource.region, &resource.attributes);
-    for part in [
-        serde_json::to_vec(&all),
-        serde_json::to_vec(&(&resource.unread, &resource.tags, &edges)),
-    ] {
+    for part in [serde_json::to_vec(&all), serde_json::to_vec(&(&resource.unread, &resource.tags, &edges))] {
         hash.update(part.unwrap_or_default());
     }
     let mut short = [0u8; 16];

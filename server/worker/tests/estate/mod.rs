@@ -111,7 +111,10 @@ pub(crate) fn bucket(name: &str, blocked: bool) -> Resource {
         uid: format!("arn:aws:s3:::{name}"),
         name: name.to_owned(),
         region: "eu-west-1".to_owned(),
-        attributes: json!({ "Name": name, "PublicAccessBlockConfiguration": block }).as_object().cloned().unwrap_or_default(),
+        attributes: json!({ "Name": name, "PublicAccessBlockConfiguration": block })
+            .as_object()
+            .cloned()
+            .unwrap_or_default(),
         unread: BTreeMap::new(),
         tags: BTreeMap::new(),
         edges: Vec::new(),
@@ -125,7 +128,11 @@ pub(crate) fn bucket_unreadable(name: &str) -> Resource {
     resource.attributes.remove("PublicAccessBlockConfiguration");
     resource.unread.insert(
         "PublicAccessBlockConfiguration".to_owned(),
-        Unread { permission: "s3:GetBucketPublicAccessBlock".to_owned(), denied: true, detail: "AccessDenied".to_owned() },
+        Unread {
+            permission: "s3:GetBucketPublicAccessBlock".to_owned(),
+            denied: true,
+            detail: "AccessDenied".to_owned(),
+        },
     );
     resource
 }

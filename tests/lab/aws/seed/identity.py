@@ -27,7 +27,8 @@ def organization(management, members):
     ]
     root = org.list_roots()["Roots"][0]["Id"]
     unit = org.create_organizational_unit(ParentId=root, Name="Workloads")["OrganizationalUnit"]["Id"]
-    org.move_account(AccountId=ids[0], SourceParentId=root, DestinationParentId=unit)
+    for account_id in ids[:1]:
+        org.move_account(AccountId=account_id, SourceParentId=root, DestinationParentId=unit)
     org.enable_policy_type(RootId=root, PolicyType="SERVICE_CONTROL_POLICY")
     guard = policy(allow("organizations:LeaveOrganization", effect="Deny"))
     scp = org.create_policy(Name="StayInside", Description="No account leaves", Type="SERVICE_CONTROL_POLICY", Content=guard)

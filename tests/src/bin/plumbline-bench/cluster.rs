@@ -81,9 +81,8 @@ fn temporary() -> anyhow::Result<tempfile::TempDir> {
 async fn new_database(given: &str) -> anyhow::Result<String> {
     let options: PgConnectOptions = given.parse().context("DATABASE_URL")?;
     let mut connection = PgConnection::connect_with(&options).await.context("DATABASE_URL")?;
-    let (superuser,): (bool,) = sqlx::query_as("select rolsuper from pg_roles where rolname = current_user")
-        .fetch_one(&mut connection)
-        .await?;
+    let (superuser,): (bool,) =
+        sqlx::query_as("select rolsuper from pg_roles where rolname = current_user").fetch_one(&mut connection).await?;
     anyhow::ensure!(superuser, "DATABASE_URL must be a superuser's: rows are made past the doors");
     say("Making the database plumbline_bench anew");
     sqlx::query("drop database if exists plumbline_bench").execute(&mut connection).await?;

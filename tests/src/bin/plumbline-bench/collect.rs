@@ -62,7 +62,11 @@ pub(crate) async fn measure(table: &mut Table, cluster: &Cluster, scale: &[u32])
                 calls(&polled),
                 polled.peak_megabytes
             );
-            table.row("collect", format!("{} resources, {again}, to the last finding", number(polled.resources.into())), result);
+            table.row(
+                "collect",
+                format!("{} resources, {again}, to the last finding", number(polled.resources.into())),
+                result,
+            );
         }
     }
     Ok(())
@@ -109,7 +113,8 @@ async fn poll_twice(url: &str, estate: &Estate) -> anyhow::Result<()> {
     let new = NewSource { provider: "aws", name: "Stand-in", poll_seconds: 86_400, connection: &connection };
     let source = source::create(&mut tx, &new, &keyring, &mint).await?;
     tx.commit().await?;
-    let collector: Arc<dyn Collector> = Arc::new(AwsCollector::new(Operator { private_endpoints: true, identity: None }));
+    let collector: Arc<dyn Collector> =
+        Arc::new(AwsCollector::new(Operator { private_endpoints: true, identity: None }));
     let catalogue = Catalogue::builtin();
     let worker = Worker {
         database: database.clone(),
@@ -129,7 +134,12 @@ async fn poll_twice(url: &str, estate: &Estate) -> anyhow::Result<()> {
         let mut tx = database.tenant(tenant).await?;
         let run = source::runs(&mut tx, source, &plumbline_store::PageRequest { after: None, size: 1 }).await?;
         let Some(run) = run.items.first() else { bail!("there was no run") };
-        anyhow::ensure!(matches!(run.state.as_str(), "complete" | "partial"), "the run ended as {}: {:?}", run.state, run.error);
+        anyhow::ensure!(
+            matches!(run.state.as_str(), "complete" | "partial"),
+            "the run ended as {}: {:?}",
+            run.state,
+            run.error
+        );
         let polled = Polled {
             resources: run.resources_seen,
             changed: run.resources_changed,

@@ -63,7 +63,9 @@ fn judge(work: &[(&Kind, usize)]) -> usize {
         for (compiled, around) in kind.checks.iter().zip(&kind.around) {
             let related = around
                 .iter()
-                .map(|(name, subjects)| (name.clone(), Related { resources: subjects.iter().collect(), blind: Vec::new() }))
+                .map(|(name, subjects)| {
+                    (name.clone(), Related { resources: subjects.iter().collect(), blind: Vec::new() })
+                })
                 .collect();
             let decision = evaluator.evaluate(compiled, &subject, &related, NOW);
             failed += usize::from(decision.verdict == plumbline_core::verdict::Verdict::Fail);
@@ -101,7 +103,8 @@ fn kind(catalogue: &Catalogue, name: &str) -> Kind {
         for (relation, of) in &compiled.check.related {
             let cases = case.and_then(|case| case.related.get(relation)).map_or(&[][..], Vec::as_slice);
             let made = cases.iter().enumerate().map(|(number, case)| {
-                let mut attributes: Map<String, Value> = of.needs.iter().map(|need| (need.clone(), Value::Null)).collect();
+                let mut attributes: Map<String, Value> =
+                    of.needs.iter().map(|need| (need.clone(), Value::Null)).collect();
                 attributes.extend(case.attributes.clone());
                 subject(&of.kind, case, attributes, number)
             });

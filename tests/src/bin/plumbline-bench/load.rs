@@ -93,7 +93,8 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<
         }
     };
     let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
-    let header = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
+    let header =
+        |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
     if !text.starts_with("http/1.1 200") {
         bail!("answered {}", text.lines().next().unwrap_or_default());
     }

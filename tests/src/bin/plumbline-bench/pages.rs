@@ -62,7 +62,12 @@ impl Bench {
             ask(&asking, 1, Duration::from_millis(500)).await.with_context(|| page.to_owned())?;
             let times = ask(&asking, self.clients, self.lasting).await?;
             let alone = ask(&asking, 1, self.lasting / 4).await?;
-            let words = format!("{}; one client: p50 {:.1} ms, p99 {:.1} ms", times.words(), alone.within(50), alone.within(99));
+            let words = format!(
+                "{}; one client: p50 {:.1} ms, p99 {:.1} ms",
+                times.words(),
+                alone.within(50),
+                alone.within(99)
+            );
             table.row("pages", format!("{size}, {} clients: {page}", self.clients), words);
         }
         Ok(())
@@ -98,7 +103,8 @@ impl Bench {
         let most = ask(&of(bare), self.clients, self.lasting).await?;
         let ours = ask(&of(self.address), self.clients, self.lasting).await?;
         let (most, ours) = (per_second(most.count(), most.took), per_second(ours.count(), ours.took));
-        let words = format!("{} pages/s, {:.2} of the {} that a bare server gives", number(ours), ours / most, number(most));
+        let words =
+            format!("{} pages/s, {:.2} of the {} that a bare server gives", number(ours), ours / most, number(most));
         table.row("pages", "a page without a query (sign-in)", words);
         handle.stop(false).await;
         Ok(running.await??)
@@ -118,7 +124,9 @@ async fn column(admin: &mut PgConnection, tenant: TenantId, sql: &'static str) -
 }
 
 async fn pages_of(admin: &mut PgConnection, tenant: TenantId) -> anyhow::Result<Vec<Page>> {
-    let each = |prefix: &'static str, values: &[String]| values.iter().map(|value| format!("{prefix}{value}")).collect::<Vec<_>>();
+    let each = |prefix: &'static str, values: &[String]| {
+        values.iter().map(|value| format!("{prefix}{value}")).collect::<Vec<_>>()
+    };
     let findings = column(
         admin,
         tenant,
@@ -143,8 +151,12 @@ async fn pages_of(admin: &mut PgConnection, tenant: TenantId) -> anyhow::Result<
         "select account from resource_counts where tenant_id = $1 group by account order by account limit 10",
     )
     .await?;
-    let checks =
-        column(admin, tenant, "select check_id from check_states where tenant_id = $1 group by check_id order by 1 limit 10").await?;
+    let checks = column(
+        admin,
+        tenant,
+        "select check_id from check_states where tenant_id = $1 group by check_id order by 1 limit 10",
+    )
+    .await?;
     let names = column(
         admin,
         tenant,
@@ -169,9 +181,15 @@ async fn pages_of(admin: &mut PgConnection, tenant: TenantId) -> anyhow::Result<
         ("findings by severity", each("/findings?severity=", &severities)),
         ("findings by account", each("/findings?account=", &accounts)),
         ("findings by check", each("/findings?check=", &checks)),
-        ("findings by severity, exposure and region", each("/findings?exposure=internet&region=eu-west-1&severity=", &severities)),
+        (
+            "findings by severity, exposure and region",
+            each("/findings?exposure=internet&region=eu-west-1&severity=", &severities),
+        ),
         ("findings in every state", vec!["/findings?state=any".to_owned()]),
-        ("findings searched by check", ["encrypt", "public", "logging"].map(|word| format!("/findings?q={word}")).to_vec()),
+        (
+            "findings searched by check",
+            ["encrypt", "public", "logging"].map(|word| format!("/findings?q={word}")).to_vec(),
+        ),
         ("findings searched by resource", each("/findings?q=", &names)),
         ("findings, a page in the middle", each("/findings?after=", &deep)),
         ("one finding", each("/findings/", &findings)),

@@ -43,7 +43,9 @@ pub(crate) async fn measure(table: &mut Table, cluster: &Cluster, arriving: usiz
     let copied = per_second(rows, bare);
     table.row("reconcile", format!("COPY of {rows} rows into a bare table"), format!("{} rows/s", number(copied)));
     let first = estate.round(0, (0..estate.resources).collect()).await?;
-    let words = |took: Duration| format!("{} rows/s, {:.1} × COPY's time", rate(rows, took), took.as_secs_f64() / bare.as_secs_f64());
+    let words = |took: Duration| {
+        format!("{} rows/s, {:.1} × COPY's time", rate(rows, took), took.as_secs_f64() / bare.as_secs_f64())
+    };
     table.row("reconcile", format!("{rows} new findings"), words(first.0));
     let mut times = Vec::new();
     let mut moved = 0;
@@ -71,7 +73,8 @@ impl<'a> Estate<'a> {
         let new = NewSource { provider: "aws", name: "Bench", poll_seconds: 900, connection: &connection };
         let source = source::create(&mut tx, &new, &keyring()?, mint).await?;
         tx.commit().await?;
-        let checks: Vec<&Check> = Catalogue::builtin().checks().filter(|check| check.resource == KIND).take(EACH).collect();
+        let checks: Vec<&Check> =
+            Catalogue::builtin().checks().filter(|check| check.resource == KIND).take(EACH).collect();
         anyhow::ensure!(checks.len() == EACH, "the content has fewer than {EACH} checks of {KIND}");
         Ok(Self { database: &cluster.database, mint, tenant, source, checks, resources })
     }
@@ -90,7 +93,11 @@ impl<'a> Estate<'a> {
         attributes.insert("Name".to_owned(), json!(format!("bench-{resource}")));
         attributes.insert("Round".to_owned(), json!(number));
         let seen = Resource {
-            scope: ScopeKey { account: Self::account(resource), region: Self::region(resource), reader: "s3.buckets".to_owned() },
+            scope: ScopeKey {
+                account: Self::account(resource),
+                region: Self::region(resource),
+                reader: "s3.buckets".to_owned(),
+            },
             kind: KIND.to_owned(),
             name: format!("bench-{resource}"),
             region: Self::region(resource),
@@ -154,7 +161,8 @@ impl<'a> Estate<'a> {
             .chunks(1000)
             .map(|page| page.iter().flat_map(|resource| self.decided(number, *resource)).collect())
             .collect();
-        let ended: Vec<ScopeEnd> = (0..120).map(|n| ScopeEnd { key: self.staged(0, n).resource.scope, outcome: Outcome::Complete }).collect();
+        let ended: Vec<ScopeEnd> =
+            (0..120).map(|n| ScopeEnd { key: self.staged(0, n).resource.scope, outcome: Outcome::Complete }).collect();
         let weighing = Catalogue::builtin().weighing();
 
         let began = Instant::now();

@@ -17,7 +17,8 @@ pub(super) async fn images(scope: &Scope) -> Result<(), ReadError> {
 
 async fn image(scope: &Scope, found: &Image) -> Result<(), ReadError> {
     let Some(id) = found.image_id() else { return Ok(()) };
-    let call = client(scope).describe_image_attribute().image_id(id).attribute(ImageAttributeName::LaunchPermission).send();
+    let call =
+        client(scope).describe_image_attribute().image_id(id).attribute(ImageAttributeName::LaunchPermission).send();
     let permissions = scope
         .detail("LaunchPermissions", "ec2:DescribeImageAttribute", &[], call)
         .await

@@ -3,7 +3,9 @@
 use super::{client, group_identifiers, is_own, maybe_uid, resource, uid};
 use crate::attributes::object;
 use crate::reader::{Build, Detail, ReadError, Scope};
-use aws_sdk_ec2::types::{Instance, InstanceBlockDeviceMapping, InstanceMetadataOptionsResponse, InstanceNetworkInterface};
+use aws_sdk_ec2::types::{
+    Instance, InstanceBlockDeviceMapping, InstanceMetadataOptionsResponse, InstanceNetworkInterface,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -32,13 +34,12 @@ async fn roles(scope: &Scope, profiles: &mut Profiles, found: &Instance) -> Deta
     }
     let name = arn.rsplit('/').next().unwrap_or(arn);
     let call = aws_sdk_iam::Client::new(&scope.config).get_instance_profile().instance_profile_name(name).send();
-    let roles = scope
-        .detail("IamInstanceProfileRoles", "iam:GetInstanceProfile", &["NoSuchEntity"], call)
-        .await
-        .map(|answer| {
+    let roles = scope.detail("IamInstanceProfileRoles", "iam:GetInstanceProfile", &["NoSuchEntity"], call).await.map(
+        |answer| {
             let profile = answer.instance_profile();
             profile.iter().flat_map(|profile| profile.roles()).map(|role| role.arn().to_owned()).collect()
-        });
+        },
+    );
     profiles.insert(arn.to_owned(), roles.clone());
     roles
 }
@@ -78,9 +79,12 @@ fn with_attributes(build: Build, found: &Instance) -> Build {
         .set("PlatformDetails", found.platform_details())
         .set("Architecture", found.architecture().map(|v| v.as_str()))
         .set("VirtualizationType", found.virtualization_type().map(|v| v.as_str()))
-        .set("Placement", found.placement().map(|p| {
-            object! { "AvailabilityZone" => p.availability_zone(), "Tenancy" => p.tenancy().map(|v| v.as_str()) }
-        }))
+        .set(
+            "Placement",
+            found.placement().map(|p| {
+                object! { "AvailabilityZone" => p.availability_zone(), "Tenancy" => p.tenancy().map(|v| v.as_str()) }
+            }),
+        )
         .set("EbsOptimized", found.ebs_optimized())
         .set("RootDeviceName", found.root_device_name())
         .set("RootDeviceType", found.root_device_type().map(|v| v.as_str()))

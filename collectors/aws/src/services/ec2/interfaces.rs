@@ -26,21 +26,37 @@ fn with_attributes(build: Build, found: &NetworkInterface) -> Build {
         .set("Description", found.description())
         .set("RequesterId", found.requester_id())
         .set("RequesterManaged", found.requester_managed())
-        .set("Attachment", found.attachment().map(|a| object! {
-            "AttachmentId" => a.attachment_id(),
-            "InstanceId" => a.instance_id(),
-            "InstanceOwnerId" => a.instance_owner_id(),
-            "Status" => a.status().map(|v| v.as_str()),
-        }))
+        .set(
+            "Attachment",
+            found.attachment().map(|a| {
+                object! {
+                    "AttachmentId" => a.attachment_id(),
+                    "InstanceId" => a.instance_id(),
+                    "InstanceOwnerId" => a.instance_owner_id(),
+                    "Status" => a.status().map(|v| v.as_str()),
+                }
+            }),
+        )
         .set("Association", found.association().map(association))
         .set("Groups", group_identifiers(found.groups()))
-        .set("PrivateIpAddresses", found.private_ip_addresses().iter().map(|a| object! {
-            "PrivateIpAddress" => a.private_ip_address(),
-            "Primary" => a.primary(),
-            "Association" => a.association().map(association),
-        }).collect::<Vec<_>>())
-        .set("Ipv6Addresses", found.ipv6_addresses().iter()
-            .map(|a| object! { "Ipv6Address" => a.ipv6_address() }).collect::<Vec<_>>())
+        .set(
+            "PrivateIpAddresses",
+            found
+                .private_ip_addresses()
+                .iter()
+                .map(|a| {
+                    object! {
+                        "PrivateIpAddress" => a.private_ip_address(),
+                        "Primary" => a.primary(),
+                        "Association" => a.association().map(association),
+                    }
+                })
+                .collect::<Vec<_>>(),
+        )
+        .set(
+            "Ipv6Addresses",
+            found.ipv6_addresses().iter().map(|a| object! { "Ipv6Address" => a.ipv6_address() }).collect::<Vec<_>>(),
+        )
         .set("SourceDestCheck", found.source_dest_check())
         .set("SubnetId", found.subnet_id())
         .set("VpcId", found.vpc_id())

@@ -14,9 +14,14 @@ pub(super) async fn internet_gateways(scope: &Scope) -> Result<(), ReadError> {
             let mut build = resource(scope, "internet-gateway", id, found.tags())
                 .set("InternetGatewayId", id)
                 .set("OwnerId", found.owner_id())
-                .set("Attachments", found.attachments().iter()
-                    .map(|a| object! { "VpcId" => a.vpc_id(), "State" => a.state().map(|v| v.as_str()) })
-                    .collect::<Vec<_>>());
+                .set(
+                    "Attachments",
+                    found
+                        .attachments()
+                        .iter()
+                        .map(|a| object! { "VpcId" => a.vpc_id(), "State" => a.state().map(|v| v.as_str()) })
+                        .collect::<Vec<_>>(),
+                );
             for attachment in found.attachments() {
                 build = build.edge("vpc", maybe_uid(scope, "vpc", attachment.vpc_id()));
             }
@@ -38,12 +43,21 @@ pub(super) async fn nat_gateways(scope: &Scope) -> Result<(), ReadError> {
                 .set("State", found.state().map(|v| v.as_str()))
                 .set("ConnectivityType", found.connectivity_type().map(|v| v.as_str()))
                 .set("CreateTime", found.create_time())
-                .set("NatGatewayAddresses", found.nat_gateway_addresses().iter().map(|a| object! {
-                    "PublicIp" => a.public_ip(),
-                    "PrivateIp" => a.private_ip(),
-                    "AllocationId" => a.allocation_id(),
-                    "NetworkInterfaceId" => a.network_interface_id(),
-                }).collect::<Vec<_>>())
+                .set(
+                    "NatGatewayAddresses",
+                    found
+                        .nat_gateway_addresses()
+                        .iter()
+                        .map(|a| {
+                            object! {
+                                "PublicIp" => a.public_ip(),
+                                "PrivateIp" => a.private_ip(),
+                                "AllocationId" => a.allocation_id(),
+                                "NetworkInterfaceId" => a.network_interface_id(),
+                            }
+                        })
+                        .collect::<Vec<_>>(),
+                )
                 .edge("vpc", maybe_uid(scope, "vpc", found.vpc_id()))
                 .edge("subnet", maybe_uid(scope, "subnet", found.subnet_id()));
             scope.emit(build).await?;
@@ -61,9 +75,14 @@ pub(super) async fn vpc_peering_connections(scope: &Scope) -> Result<(), ReadErr
             let sides = [found.requester_vpc_info(), found.accepter_vpc_info()];
             let mut build = resource(scope, "vpc-peering-connection", id, found.tags())
                 .set("VpcPeeringConnectionId", id)
-                .set("Status", found.status().map(|s| object! {
-                    "Code" => s.code().map(|v| v.as_str()), "Message" => s.message(),
-                }))
+                .set(
+                    "Status",
+                    found.status().map(|s| {
+                        object! {
+                            "Code" => s.code().map(|v| v.as_str()), "Message" => s.message(),
+                        }
+                    }),
+                )
                 .set("RequesterVpcInfo", sides[0].map(side))
                 .set("AccepterVpcInfo", sides[1].map(side));
             for side in sides.into_iter().flatten() {
@@ -113,8 +132,14 @@ async fn vpc_endpoint(scope: &Scope, found: &VpcEndpoint) -> Result<(), ReadErro
         .set("PolicyDocument", found.policy_document().map(document))
         .set("RouteTableIds", found.route_table_ids())
         .set("SubnetIds", found.subnet_ids())
-        .set("Groups", found.groups().iter()
-            .map(|g| object! { "GroupId" => g.group_id(), "GroupName" => g.group_name() }).collect::<Vec<_>>())
+        .set(
+            "Groups",
+            found
+                .groups()
+                .iter()
+                .map(|g| object! { "GroupId" => g.group_id(), "GroupName" => g.group_name() })
+                .collect::<Vec<_>>(),
+        )
         .set("PrivateDnsEnabled", found.private_dns_enabled())
         .set("RequesterManaged", found.requester_managed())
         .set("OwnerId", found.owner_id())

@@ -85,14 +85,16 @@ async fn metadata_defaults(scope: &Scope) -> Detail<Option<Value>> {
 
 async fn internet_block(scope: &Scope) -> Detail<Option<Value>> {
     let call = client(scope).describe_vpc_block_public_access_options().send();
-    scope.detail("VpcBlockPublicAccessOptions", "ec2:DescribeVpcBlockPublicAccessOptions", &[], call).await.map(|answer| {
-        answer.vpc_block_public_access_options().map(|options| {
-            object! {
-                "State" => options.state().map(|v| v.as_str()),
-                "InternetGatewayBlockMode" => options.internet_gateway_block_mode().map(|v| v.as_str()),
-                "ExclusionsAllowed" => options.exclusions_allowed().map(|v| v.as_str()),
-                "ManagedBy" => options.managed_by().map(|v| v.as_str()),
-            }
-        })
-    })
+    scope.detail("VpcBlockPublicAccessOptions", "ec2:DescribeVpcBlockPublicAccessOptions", &[], call).await.map(
+        |answer| {
+            answer.vpc_block_public_access_options().map(|options| {
+                object! {
+                    "State" => options.state().map(|v| v.as_str()),
+                    "InternetGatewayBlockMode" => options.internet_gateway_block_mode().map(|v| v.as_str()),
+                    "ExclusionsAllowed" => options.exclusions_allowed().map(|v| v.as_str()),
+                    "ManagedBy" => options.managed_by().map(|v| v.as_str()),
+                }
+            })
+        },
+    )
 }

@@ -22,12 +22,21 @@ pub(super) async fn volumes(scope: &Scope) -> Result<(), ReadError> {
                 .set("AvailabilityZone", found.availability_zone())
                 .set("CreateTime", found.create_time())
                 .set("MultiAttachEnabled", found.multi_attach_enabled())
-                .set("Attachments", found.attachments().iter().map(|a| object! {
-                    "InstanceId" => a.instance_id(),
-                    "Device" => a.device(),
-                    "State" => a.state().map(|v| v.as_str()),
-                    "DeleteOnTermination" => a.delete_on_termination(),
-                }).collect::<Vec<_>>())
+                .set(
+                    "Attachments",
+                    found
+                        .attachments()
+                        .iter()
+                        .map(|a| {
+                            object! {
+                                "InstanceId" => a.instance_id(),
+                                "Device" => a.device(),
+                                "State" => a.state().map(|v| v.as_str()),
+                                "DeleteOnTermination" => a.delete_on_termination(),
+                            }
+                        })
+                        .collect::<Vec<_>>(),
+                )
                 .edge("key", found.kms_key_id().filter(|key| key.starts_with("arn:")))
                 .edge("snapshot", maybe_uid(scope, "snapshot", found.snapshot_id()));
             for attachment in found.attachments() {

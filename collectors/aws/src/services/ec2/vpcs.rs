@@ -14,12 +14,23 @@ pub(super) async fn vpcs(scope: &Scope) -> Result<(), ReadError> {
             let build = resource(scope, "vpc", id, found.tags())
                 .set("VpcId", id)
                 .set("CidrBlock", found.cidr_block())
-                .set("CidrBlockAssociationSet", found.cidr_block_association_set().iter().map(|a| object! {
-                    "CidrBlock" => a.cidr_block(),
-                    "CidrBlockState" => a.cidr_block_state().and_then(|s| s.state()).map(|v| v.as_str()),
-                }).collect::<Vec<_>>())
-                .set("Ipv6CidrBlockAssociationSet", found.ipv6_cidr_block_association_set().iter()
-                    .map(ipv6_block).collect::<Vec<_>>())
+                .set(
+                    "CidrBlockAssociationSet",
+                    found
+                        .cidr_block_association_set()
+                        .iter()
+                        .map(|a| {
+                            object! {
+                                "CidrBlock" => a.cidr_block(),
+                                "CidrBlockState" => a.cidr_block_state().and_then(|s| s.state()).map(|v| v.as_str()),
+                            }
+                        })
+                        .collect::<Vec<_>>(),
+                )
+                .set(
+                    "Ipv6CidrBlockAssociationSet",
+                    found.ipv6_cidr_block_association_set().iter().map(ipv6_block).collect::<Vec<_>>(),
+                )
                 .set("IsDefault", found.is_default())
                 .set("State", found.state().map(|v| v.as_str()))
                 .set("InstanceTenancy", found.instance_tenancy().map(|v| v.as_str()))
@@ -47,8 +58,14 @@ pub(super) async fn subnets(scope: &Scope) -> Result<(), ReadError> {
                 .set("SubnetId", id)
                 .set("VpcId", found.vpc_id())
                 .set("CidrBlock", found.cidr_block())
-                .set("Ipv6CidrBlockAssociationSet", found.ipv6_cidr_block_association_set().iter()
-                    .map(|a| object! { "Ipv6CidrBlock" => a.ipv6_cidr_block() }).collect::<Vec<_>>())
+                .set(
+                    "Ipv6CidrBlockAssociationSet",
+                    found
+                        .ipv6_cidr_block_association_set()
+                        .iter()
+                        .map(|a| object! { "Ipv6CidrBlock" => a.ipv6_cidr_block() })
+                        .collect::<Vec<_>>(),
+                )
                 .set("AvailabilityZone", found.availability_zone())
                 .set("MapPublicIpOnLaunch", found.map_public_ip_on_launch())
                 .set("AssignIpv6AddressOnCreation", found.assign_ipv6_address_on_creation())
@@ -127,7 +144,10 @@ async fn route_table(scope: &Scope, found: &RouteTable) -> Result<(), ReadError>
         build = build
             .edge("internet_gateway", maybe_uid(scope, "internet-gateway", gateway))
             .edge("nat_gateway", maybe_uid(scope, "natgateway", route.nat_gateway_id()))
-            .edge("vpc_peering_connection", maybe_uid(scope, "vpc-peering-connection", route.vpc_peering_connection_id()));
+            .edge(
+                "vpc_peering_connection",
+                maybe_uid(scope, "vpc-peering-connection", route.vpc_peering_connection_id()),
+            );
     }
     scope.emit(build).await
 }

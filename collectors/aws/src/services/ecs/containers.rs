@@ -14,10 +14,15 @@ pub(super) fn described(found: &ContainerDefinition) -> Value {
     let mut container = identity(found);
     let parts = [confinement(found), inputs(found)];
     if let Value::Object(all) = &mut container {
-        all.extend(parts.into_iter().filter_map(|part| match part {
-            Value::Object(members) => Some(members),
-            _ => None,
-        }).flatten());
+        all.extend(
+            parts
+                .into_iter()
+                .filter_map(|part| match part {
+                    Value::Object(members) => Some(members),
+                    _ => None,
+                })
+                .flatten(),
+        );
     }
     container
 }
@@ -149,11 +154,8 @@ fn log_configuration(found: &LogConfiguration) -> Value {
         }
     }
     hidden.sort_by_key(Value::to_string);
-    let secrets: Vec<Value> = found
-        .secret_options()
-        .iter()
-        .map(|s| object! { "name" => s.name(), "valueFrom" => s.value_from() })
-        .collect();
+    let secrets: Vec<Value> =
+        found.secret_options().iter().map(|s| object! { "name" => s.name(), "valueFrom" => s.value_from() }).collect();
     object! {
         "logDriver" => found.log_driver().as_str(),
         "options" => Value::Object(options),

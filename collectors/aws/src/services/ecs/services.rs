@@ -66,11 +66,8 @@ async fn service_arns(scope: &Scope, client: &Client, cluster: &str) -> Result<V
 }
 
 async fn describe(scope: &Scope, client: &Client, cluster: &str, arns: &[String]) -> Result<Vec<Service>, ReadError> {
-    let call = client
-        .describe_services()
-        .cluster(cluster)
-        .set_services(Some(arns.to_vec()))
-        .include(ServiceField::Tags);
+    let call =
+        client.describe_services().cluster(cluster).set_services(Some(arns.to_vec())).include(ServiceField::Tags);
     let answer = scope.call("ecs:DescribeServices", call.send()).await?;
     whole("ecs:DescribeServices", answer.failures())?;
     Ok(answer.services.unwrap_or_default())
@@ -179,9 +176,8 @@ fn network(found: &NetworkConfiguration) -> Value {
 }
 
 fn deployment_configuration(found: &DeploymentConfiguration) -> Value {
-    let breaker = found
-        .deployment_circuit_breaker()
-        .map(|b| object! { "enable" => b.enable(), "rollback" => b.rollback() });
+    let breaker =
+        found.deployment_circuit_breaker().map(|b| object! { "enable" => b.enable(), "rollback" => b.rollback() });
     let alarms = found.alarms().map(|a| {
         object! { "enable" => a.enable(), "rollback" => a.rollback(), "alarmNames" => a.alarm_names() }
     });

@@ -19,11 +19,8 @@ pub(super) async fn read(scope: &Scope) -> Result<(), ReadError> {
     let client = Client::new(&scope.config);
     let used = services::task_definitions(scope, &client).await?;
     let seen = Mutex::new(BTreeSet::new());
-    let mut pages = client
-        .list_task_definition_families()
-        .status(TaskDefinitionFamilyStatus::Active)
-        .into_paginator()
-        .send();
+    let mut pages =
+        client.list_task_definition_families().status(TaskDefinitionFamilyStatus::Active).into_paginator().send();
     while let Some(page) = scope.call("ecs:ListTaskDefinitionFamilies", pages.try_next()).await? {
         side_by_side(AT_ONCE, page.families().iter().map(|family| one(scope, &client, family, &seen))).await?;
     }
@@ -65,7 +62,8 @@ async fn one(scope: &Scope, client: &Client, name: &str, seen: &Mutex<BTreeSet<S
 }
 
 fn described(found: &TaskDefinition) -> Value {
-    let names = |list: &[aws_sdk_ecs::types::Compatibility]| list.iter().map(|c| c.as_str().to_owned()).collect::<Vec<_>>();
+    let names =
+        |list: &[aws_sdk_ecs::types::Compatibility]| list.iter().map(|c| c.as_str().to_owned()).collect::<Vec<_>>();
     let platform = found.runtime_platform().map(|p| {
         object! {
             "cpuArchitecture" => p.cpu_architecture().map(|a| a.as_str()),

@@ -86,9 +86,8 @@ pub(super) async fn identity_providers(scope: &Scope, client: &Client, cluster: 
     let mut configs = Vec::new();
     let mut pages = client.list_identity_provider_configs().cluster_name(cluster).into_paginator().send();
     loop {
-        let page = scope
-            .detail("identityProviderConfigs", "eks:ListIdentityProviderConfigs", &[], pages.try_next())
-            .await;
+        let page =
+            scope.detail("identityProviderConfigs", "eks:ListIdentityProviderConfigs", &[], pages.try_next()).await;
         match page {
             Detail::Read(Some(page)) => configs.extend(
                 page.identity_provider_configs().iter().map(|c| object! { "type" => c.r#type(), "name" => c.name() }),

@@ -22,8 +22,7 @@ async fn addon(scope: &Scope, client: &Client, cluster: &str, name: &str) -> Res
     let call = client.describe_addon().cluster_name(cluster).addon_name(name).send();
     let Some(answer) = described(scope, "eks:DescribeAddon", call).await? else { return Ok(()) };
     let Some(found) = answer.addon() else { return Ok(()) };
-    let uid =
-        found.addon_arn().map_or_else(|| scope.arn("eks", &format!("addon/{cluster}/{name}")), ToOwned::to_owned);
+    let uid = found.addon_arn().map_or_else(|| scope.arn("eks", &format!("addon/{cluster}/{name}")), ToOwned::to_owned);
     let issues = found.health().map(|h| h.issues()).unwrap_or_default();
     let issues: Vec<_> =
         issues.iter().map(|i| object! { "code" => i.code().map(|c| c.as_str()), "message" => i.message() }).collect();
@@ -73,11 +72,8 @@ async fn association(
     let uid = found
         .association_arn()
         .map_or_else(|| scope.arn("eks", &format!("podidentityassociation/{cluster}/{id}")), ToOwned::to_owned);
-    let pod = format!(
-        "{cluster}/{}/{}",
-        found.namespace().unwrap_or_default(),
-        found.service_account().unwrap_or_default()
-    );
+    let pod =
+        format!("{cluster}/{}/{}", found.namespace().unwrap_or_default(), found.service_account().unwrap_or_default());
     let resource = scope
         .resource("aws.eks.pod_identity_association", uid, pod)
         .set_all(object! {

@@ -30,7 +30,10 @@ pub(super) async fn ssl_policies(scope: &Scope, client: &Client) -> Detail<Vec<V
         match scope.detail("SslPolicies", "elasticloadbalancing:DescribeSSLPolicies", &[], call).await {
             Detail::Read(answer) => {
                 policies.extend(
-                    answer.ssl_policies().iter().map(|p| object! { "Name" => p.name(), "SslProtocols" => p.ssl_protocols() }),
+                    answer
+                        .ssl_policies()
+                        .iter()
+                        .map(|p| object! { "Name" => p.name(), "SslProtocols" => p.ssl_protocols() }),
                 );
                 marker = answer.next_marker().filter(|marker| !marker.is_empty()).map(str::to_owned);
                 if marker.is_none() {

@@ -32,7 +32,9 @@ pub(in crate::services) async fn summary(scope: &Scope, client: &Client) -> Deta
     let answer = scope.detail("SummaryMap", "iam:GetAccountSummary", &[], client.get_account_summary().send()).await;
     answer.map(|answer| {
         let counts = answer.summary_map().into_iter().flatten();
-        Value::Object(counts.map(|(name, count)| (name.as_str().to_owned(), Value::from(*count))).collect::<Map<_, _>>())
+        Value::Object(
+            counts.map(|(name, count)| (name.as_str().to_owned(), Value::from(*count))).collect::<Map<_, _>>(),
+        )
     })
 }
 

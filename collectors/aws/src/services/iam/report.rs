@@ -61,9 +61,10 @@ impl Report {
     /// The row of one user. A user whom the report does not list is newer than it: not read.
     pub(super) fn row(&self, user: &str) -> Detail<Value> {
         match &self.rows {
-            Ok(rows) => rows
-                .get(user)
-                .map_or_else(|| Detail::Unread(unread("the report does not list this user yet")), |row| Detail::Read(row.clone())),
+            Ok(rows) => rows.get(user).map_or_else(
+                || Detail::Unread(unread("the report does not list this user yet")),
+                |row| Detail::Read(row.clone()),
+            ),
             Err(unread) => Detail::Unread(unread.clone()),
         }
     }

@@ -132,7 +132,8 @@ fn edges(scope: &Scope, found: &DbInstance, mut resource: Build) -> Build {
     }
     // A source in another region is named by its ARN.
     let source = found.read_replica_source_db_instance_identifier();
-    let source = source.map(|id| if id.starts_with("arn:") { id.to_owned() } else { scope.arn("rds", &format!("db:{id}")) });
+    let source =
+        source.map(|id| if id.starts_with("arn:") { id.to_owned() } else { scope.arn("rds", &format!("db:{id}")) });
     resource
         .edge("cluster", found.db_cluster_identifier().map(|id| scope.arn("rds", &format!("cluster:{id}"))))
         .edge("replica_of", source)

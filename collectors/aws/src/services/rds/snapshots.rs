@@ -21,15 +21,19 @@ async fn of_instance(scope: &Scope, client: &Client, found: &DbSnapshot) -> Resu
     let Some(id) = found.db_snapshot_identifier() else { return Ok(()) };
     let arn = found.db_snapshot_arn().map_or_else(|| scope.arn("rds", &format!("snapshot:{id}")), ToOwned::to_owned);
     let call = client.describe_db_snapshot_attributes().db_snapshot_identifier(id).send();
-    let shared = scope
-        .detail("DBSnapshotAttributes", "rds:DescribeDBSnapshotAttributes", &[], call)
-        .await
-        .map(|answer| {
+    let shared =
+        scope.detail("DBSnapshotAttributes", "rds:DescribeDBSnapshotAttributes", &[], call).await.map(|answer| {
             let result = answer.db_snapshot_attributes_result();
-            result.map_or(&[][..], |result| result.db_snapshot_attributes()).iter().map(|attribute| object! {
-                "AttributeName" => attribute.attribute_name(),
-                "AttributeValues" => attribute.attribute_values(),
-            }).collect::<Value>()
+            result
+                .map_or(&[][..], |result| result.db_snapshot_attributes())
+                .iter()
+                .map(|attribute| {
+                    object! {
+                        "AttributeName" => attribute.attribute_name(),
+                        "AttributeValues" => attribute.attribute_values(),
+                    }
+                })
+                .collect::<Value>()
         });
     let resource = scope
         .resource("aws.rds.snapshot", arn, id)
@@ -66,7 +70,8 @@ pub(super) async fn of_clusters(scope: &Scope) -> Result<(), ReadError> {
     let call = client.describe_db_cluster_snapshots().snapshot_type("manual").max_records(100);
     let mut pages = call.into_paginator().send();
     while let Some(page) = scope.call("rds:DescribeDBClusterSnapshots", pages.try_next()).await? {
-        side_by_side(AT_ONCE, page.db_cluster_snapshots().iter().map(|found| of_cluster(scope, &client, found))).await?;
+        side_by_side(AT_ONCE, page.db_cluster_snapshots().iter().map(|found| of_cluster(scope, &client, found)))
+            .await?;
     }
     Ok(())
 }
@@ -81,10 +86,16 @@ async fn of_cluster(scope: &Scope, client: &Client, found: &DbClusterSnapshot) -
         .await
         .map(|answer| {
             let result = answer.db_cluster_snapshot_attributes_result();
-            result.map_or(&[][..], |result| result.db_cluster_snapshot_attributes()).iter().map(|attribute| object! {
-                "AttributeName" => attribute.attribute_name(),
-                "AttributeValues" => attribute.attribute_values(),
-            }).collect::<Value>()
+            result
+                .map_or(&[][..], |result| result.db_cluster_snapshot_attributes())
+                .iter()
+                .map(|attribute| {
+                    object! {
+                        "AttributeName" => attribute.attribute_name(),
+                        "AttributeValues" => attribute.attribute_values(),
+                    }
+                })
+                .collect::<Value>()
         });
     let resource = scope
         .resource("aws.rds.cluster_snapshot", arn, id)

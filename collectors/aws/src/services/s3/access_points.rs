@@ -18,9 +18,8 @@ pub(super) async fn read(scope: &Scope) -> Result<(), ReadError> {
 
 async fn point(scope: &Scope, client: &Client, found: &AccessPoint) -> Result<(), ReadError> {
     let name = found.name();
-    let arn = found
-        .access_point_arn()
-        .map_or_else(|| scope.arn("s3", &format!("accesspoint/{name}")), ToOwned::to_owned);
+    let arn =
+        found.access_point_arn().map_or_else(|| scope.arn("s3", &format!("accesspoint/{name}")), ToOwned::to_owned);
     let (settings, policy) = tokio::join!(
         scope.detail(
             "PublicAccessBlockConfiguration",

@@ -82,14 +82,13 @@ async fn bucket(
 /// The region of a bucket that the listing gave none for. The two oldest regions answer with words of their own.
 async fn location(scope: &Scope, client: &Client, name: &str) -> Detail<String> {
     let call = client.get_bucket_location().bucket(name).send();
-    scope
-        .detail("BucketRegion", "s3:GetBucketLocation", &[], call)
-        .await
-        .map(|answer| match answer.location_constraint().map(|region| region.as_str()) {
+    scope.detail("BucketRegion", "s3:GetBucketLocation", &[], call).await.map(|answer| {
+        match answer.location_constraint().map(|region| region.as_str()) {
             None | Some("") => "us-east-1".to_owned(),
             Some("EU") => "eu-west-1".to_owned(),
             Some(region) => region.to_owned(),
-        })
+        }
+    })
 }
 
 /// Where a bucket is cannot be told, so nobody can be asked about it.
@@ -135,14 +134,14 @@ async fn access(scope: &Scope, client: &Client, name: &str, resource: Build) -> 
             client.get_bucket_ownership_controls().bucket(name).send(),
         ),
     );
-    let status = status.map(|answer| {
-        answer.policy_status().map(|status| object! { "IsPublic" => status.is_public() })
-    });
+    let status = status.map(|answer| answer.policy_status().map(|status| object! { "IsPublic" => status.is_public() }));
     let owners = owners.map(|answer| {
-        answer.ownership_controls().map(|controls| object! {
-            "Rules" => controls.rules().iter()
-                .map(|rule| object! { "ObjectOwnership" => rule.object_ownership().as_str() })
-                .collect::<Vec<_>>(),
+        answer.ownership_controls().map(|controls| {
+            object! {
+                "Rules" => controls.rules().iter()
+                    .map(|rule| object! { "ObjectOwnership" => rule.object_ownership().as_str() })
+                    .collect::<Vec<_>>(),
+            }
         })
     });
     resource
@@ -168,12 +167,7 @@ fn blocks(block: &PublicAccessBlockConfiguration) -> Value {
 /// What keeps the data.
 async fn protection(scope: &Scope, client: &Client, name: &str, resource: Build) -> Build {
     let (versioning, encrypted, cycle, lock, replicated) = tokio::join!(
-        scope.detail(
-            "Versioning",
-            "s3:GetBucketVersioning",
-            &[],
-            client.get_bucket_versioning().bucket(name).send(),
-        ),
+        scope.detail("Versioning", "s3:GetBucketVersioning", &[], client.get_bucket_versioning().bucket(name).send(),),
         scope.detail(
             "ServerSideEncryptionConfiguration",
             "s3:GetEncryptionConfiguration",
@@ -199,14 +193,17 @@ async fn protection(scope: &Scope, client: &Client, name: &str, resource: Build)
             client.get_bucket_replication().bucket(name).send(),
         ),
     );
-    let versioning = versioning.map(|answer| object! {
-        "Status" => answer.status().map(|word| word.as_str()),
-        "MFADelete" => answer.mfa_delete().map(|word| word.as_str()),
+    let versioning = versioning.map(|answer| {
+        object! {
+            "Status" => answer.status().map(|word| word.as_str()),
+            "MFADelete" => answer.mfa_delete().map(|word| word.as_str()),
+        }
     });
     let mut resource = resource.detail("Versioning", versioning);
     if let Detail::Read(answer) = &encrypted {
         for key in answer.server_side_encryption_configuration().map_or(&[][..], |sse| sse.rules()) {
-            let key = key.apply_server_side_encryption_by_default().and_then(|by_default| by_default.kms_master_key_id());
+            let key =
+                key.apply_server_side_encryption_by_default().and_then(|by_default| by_default.kms_master_key_id());
             // A bare id is of the bucket's own region, which is not the scope's: only a full name is an edge.
             resource = resource.edge("key", key.filter(|key| key.starts_with("arn:") && key.contains(":key/")));
         }
@@ -222,9 +219,10 @@ async fn protection(scope: &Scope, client: &Client, name: &str, resource: Build)
             encrypted.map(|answer| answer.server_side_encryption_configuration().map(encryption)),
         )
         .detail("LifecycleConfiguration", cycle.map(|answer| lifecycle(answer.rules())))
-        .detail("ObjectLockConfiguration", lock.map(|answer| {
-            answer.object_lock_configuration().map(super::configuration::object_lock)
-        }))
+        .detail(
+            "ObjectLockConfiguration",
+            lock.map(|answer| answer.object_lock_configuration().map(super::configuration::object_lock)),
+        )
         .detail(
             "ReplicationConfiguration",
             replicated.map(|answer| answer.replication_configuration().map(replication)),
@@ -253,7 +251,12 @@ async fn surroundings(scope: &Scope, client: &Client, name: &str, mut resource: 
             &["NoSuchCORSConfiguration"],
             client.get_bucket_cors().bucket(name).send(),
         ),
-        scope.detail("TagSet", "s3:GetBucketTagging", &["NoSuchTagSet"], client.get_bucket_tagging().bucket(name).send()),
+        scope.detail(
+            "TagSet",
+            "s3:GetBucketTagging",
+            &["NoSuchTagSet"],
+            client.get_bucket_tagging().bucket(name).send()
+        ),
     );
     if let Detail::Read(answer) = &logging {
         let target = answer.logging_enabled().map(|logging| logging.target_bucket());
@@ -274,18 +277,28 @@ async fn surroundings(scope: &Scope, client: &Client, name: &str, mut resource: 
         resource = resource.tags(answer.tag_set().iter().map(|tag| (tag.key(), tag.value())));
     }
     resource
-        .detail("LoggingEnabled", logging.map(|answer| {
-            answer.logging_enabled().map(|logging| object! {
-                "TargetBucket" => logging.target_bucket(),
-                "TargetPrefix" => logging.target_prefix(),
-            })
-        }))
+        .detail(
+            "LoggingEnabled",
+            logging.map(|answer| {
+                answer.logging_enabled().map(|logging| {
+                    object! {
+                        "TargetBucket" => logging.target_bucket(),
+                        "TargetPrefix" => logging.target_prefix(),
+                    }
+                })
+            }),
+        )
         .detail("NotificationConfiguration", events.map(|answer| notifications(&answer)))
         .detail("WebsiteConfiguration", site.map(|answer| website(&answer)))
         .detail("CORSConfiguration", cors.map(|answer| super::configuration::cors(answer.cors_rules())))
-        .detail("TagSet", tags.map(|answer| {
-            answer.tag_set().iter()
-                .map(|tag| object! { "Key" => tag.key(), "Value" => tag.value() })
-                .collect::<Value>()
-        }))
+        .detail(
+            "TagSet",
+            tags.map(|answer| {
+                answer
+                    .tag_set()
+                    .iter()
+                    .map(|tag| object! { "Key" => tag.key(), "Value" => tag.value() })
+                    .collect::<Value>()
+            }),
+        )
 }

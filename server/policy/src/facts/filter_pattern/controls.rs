@@ -22,12 +22,8 @@ pub(crate) fn facts(pattern: &Value, field_selection: &Value) -> Value {
     let mut satisfied = Vec::new();
     let mut misses = Map::new();
     for control in all() {
-        let missed: Vec<&str> = control
-            .classes
-            .iter()
-            .filter(|class| !sees(&pattern, control, class))
-            .map(|class| class.label)
-            .collect();
+        let missed: Vec<&str> =
+            control.classes.iter().filter(|class| !sees(&pattern, control, class)).map(|class| class.label).collect();
         if missed.is_empty() {
             satisfied.push(control.id);
         }

@@ -22,8 +22,20 @@ pub(super) struct Class {
 
 /// Members that every event has.
 pub(super) const ALWAYS_THERE: [&str; 14] = [
-    "eventVersion", "userIdentity", "userIdentity.type", "eventTime", "eventSource", "eventName", "awsRegion",
-    "sourceIPAddress", "userAgent", "eventID", "eventType", "recipientAccountId", "readOnly", "managementEvent",
+    "eventVersion",
+    "userIdentity",
+    "userIdentity.type",
+    "eventTime",
+    "eventSource",
+    "eventName",
+    "awsRegion",
+    "sourceIPAddress",
+    "userAgent",
+    "eventID",
+    "eventType",
+    "recipientAccountId",
+    "readOnly",
+    "managementEvent",
 ];
 
 pub(super) fn all() -> &'static [Control] {
@@ -37,48 +49,145 @@ pub(super) fn all() -> &'static [Control] {
 
 /// Controls over named API calls: id, event source, event names.
 const CHANGES: [(&str, &str, &[&str]); 12] = [
-    ("iam_policy_changes", "iam.amazonaws.com", &[
-        "DeleteGroupPolicy", "DeleteRolePolicy", "DeleteUserPolicy", "PutGroupPolicy", "PutRolePolicy", "PutUserPolicy",
-        "CreatePolicy", "DeletePolicy", "CreatePolicyVersion", "DeletePolicyVersion", "AttachRolePolicy",
-        "DetachRolePolicy", "AttachUserPolicy", "DetachUserPolicy", "AttachGroupPolicy", "DetachGroupPolicy",
-    ]),
-    ("trail_changes", "cloudtrail.amazonaws.com", &["CreateTrail", "UpdateTrail", "DeleteTrail", "StartLogging", "StopLogging"]),
+    (
+        "iam_policy_changes",
+        "iam.amazonaws.com",
+        &[
+            "DeleteGroupPolicy",
+            "DeleteRolePolicy",
+            "DeleteUserPolicy",
+            "PutGroupPolicy",
+            "PutRolePolicy",
+            "PutUserPolicy",
+            "CreatePolicy",
+            "DeletePolicy",
+            "CreatePolicyVersion",
+            "DeletePolicyVersion",
+            "AttachRolePolicy",
+            "DetachRolePolicy",
+            "AttachUserPolicy",
+            "DetachUserPolicy",
+            "AttachGroupPolicy",
+            "DetachGroupPolicy",
+        ],
+    ),
+    (
+        "trail_changes",
+        "cloudtrail.amazonaws.com",
+        &["CreateTrail", "UpdateTrail", "DeleteTrail", "StartLogging", "StopLogging"],
+    ),
     ("key_deletion", "kms.amazonaws.com", &["DisableKey", "ScheduleKeyDeletion"]),
-    ("bucket_policy_changes", "s3.amazonaws.com", &[
-        "PutBucketAcl", "PutBucketPolicy", "PutBucketCors", "PutBucketLifecycle", "PutBucketReplication",
-        "DeleteBucketPolicy", "DeleteBucketCors", "DeleteBucketLifecycle", "DeleteBucketReplication",
-    ]),
-    ("config_changes", "config.amazonaws.com", &[
-        "StopConfigurationRecorder", "DeleteDeliveryChannel", "PutDeliveryChannel", "PutConfigurationRecorder",
-    ]),
-    ("security_group_changes", "ec2.amazonaws.com", &[
-        "AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress", "RevokeSecurityGroupIngress",
-        "RevokeSecurityGroupEgress", "CreateSecurityGroup", "DeleteSecurityGroup",
-    ]),
+    (
+        "bucket_policy_changes",
+        "s3.amazonaws.com",
+        &[
+            "PutBucketAcl",
+            "PutBucketPolicy",
+            "PutBucketCors",
+            "PutBucketLifecycle",
+            "PutBucketReplication",
+            "DeleteBucketPolicy",
+            "DeleteBucketCors",
+            "DeleteBucketLifecycle",
+            "DeleteBucketReplication",
+        ],
+    ),
+    (
+        "config_changes",
+        "config.amazonaws.com",
+        &["StopConfigurationRecorder", "DeleteDeliveryChannel", "PutDeliveryChannel", "PutConfigurationRecorder"],
+    ),
+    (
+        "security_group_changes",
+        "ec2.amazonaws.com",
+        &[
+            "AuthorizeSecurityGroupIngress",
+            "AuthorizeSecurityGroupEgress",
+            "RevokeSecurityGroupIngress",
+            "RevokeSecurityGroupEgress",
+            "CreateSecurityGroup",
+            "DeleteSecurityGroup",
+        ],
+    ),
     ("security_group_rule_changes", "ec2.amazonaws.com", &["ModifySecurityGroupRules"]),
-    ("network_acl_changes", "ec2.amazonaws.com", &[
-        "CreateNetworkAcl", "CreateNetworkAclEntry", "DeleteNetworkAcl", "DeleteNetworkAclEntry", "ReplaceNetworkAclEntry",
-        "ReplaceNetworkAclAssociation",
-    ]),
-    ("gateway_changes", "ec2.amazonaws.com", &[
-        "CreateCustomerGateway", "DeleteCustomerGateway", "AttachInternetGateway", "CreateInternetGateway",
-        "DeleteInternetGateway", "DetachInternetGateway",
-    ]),
-    ("route_changes", "ec2.amazonaws.com", &[
-        "CreateRoute", "CreateRouteTable", "ReplaceRoute", "ReplaceRouteTableAssociation", "DeleteRouteTable",
-        "DeleteRoute", "DisassociateRouteTable",
-    ]),
-    ("vpc_changes", "ec2.amazonaws.com", &[
-        "CreateVpc", "DeleteVpc", "ModifyVpcAttribute", "AcceptVpcPeeringConnection", "CreateVpcPeeringConnection",
-        "DeleteVpcPeeringConnection", "RejectVpcPeeringConnection", "AttachClassicLinkVpc", "DetachClassicLinkVpc",
-        "DisableVpcClassicLink", "EnableVpcClassicLink",
-    ]),
-    ("organization_changes", "organizations.amazonaws.com", &[
-        "AcceptHandshake", "AttachPolicy", "CreateAccount", "CreateOrganizationalUnit", "CreatePolicy", "DeclineHandshake",
-        "DeleteOrganization", "DeleteOrganizationalUnit", "DeletePolicy", "DetachPolicy", "DisablePolicyType",
-        "EnablePolicyType", "InviteAccountToOrganization", "LeaveOrganization", "MoveAccount",
-        "RemoveAccountFromOrganization", "UpdatePolicy", "UpdateOrganizationalUnit",
-    ]),
+    (
+        "network_acl_changes",
+        "ec2.amazonaws.com",
+        &[
+            "CreateNetworkAcl",
+            "CreateNetworkAclEntry",
+            "DeleteNetworkAcl",
+            "DeleteNetworkAclEntry",
+            "ReplaceNetworkAclEntry",
+            "ReplaceNetworkAclAssociation",
+        ],
+    ),
+    (
+        "gateway_changes",
+        "ec2.amazonaws.com",
+        &[
+            "CreateCustomerGateway",
+            "DeleteCustomerGateway",
+            "AttachInternetGateway",
+            "CreateInternetGateway",
+            "DeleteInternetGateway",
+            "DetachInternetGateway",
+        ],
+    ),
+    (
+        "route_changes",
+        "ec2.amazonaws.com",
+        &[
+            "CreateRoute",
+            "CreateRouteTable",
+            "ReplaceRoute",
+            "ReplaceRouteTableAssociation",
+            "DeleteRouteTable",
+            "DeleteRoute",
+            "DisassociateRouteTable",
+        ],
+    ),
+    (
+        "vpc_changes",
+        "ec2.amazonaws.com",
+        &[
+            "CreateVpc",
+            "DeleteVpc",
+            "ModifyVpcAttribute",
+            "AcceptVpcPeeringConnection",
+            "CreateVpcPeeringConnection",
+            "DeleteVpcPeeringConnection",
+            "RejectVpcPeeringConnection",
+            "AttachClassicLinkVpc",
+            "DetachClassicLinkVpc",
+            "DisableVpcClassicLink",
+            "EnableVpcClassicLink",
+        ],
+    ),
+    (
+        "organization_changes",
+        "organizations.amazonaws.com",
+        &[
+            "AcceptHandshake",
+            "AttachPolicy",
+            "CreateAccount",
+            "CreateOrganizationalUnit",
+            "CreatePolicy",
+            "DeclineHandshake",
+            "DeleteOrganization",
+            "DeleteOrganizationalUnit",
+            "DeletePolicy",
+            "DetachPolicy",
+            "DisablePolicyType",
+            "EnablePolicyType",
+            "InviteAccountToOrganization",
+            "LeaveOrganization",
+            "MoveAccount",
+            "RemoveAccountFromOrganization",
+            "UpdatePolicy",
+            "UpdateOrganizationalUnit",
+        ],
+    ),
 ];
 
 /// Who calls, from where, with what; every class is seen through all of them.
@@ -104,11 +213,14 @@ fn callers() -> Vec<Value> {
         event(role, "eu-west-1", "203.0.113.9", "Mozilla/5.0"),
         event(root, "us-east-1", "198.51.100.8", "console.amazonaws.com"),
         event(service, "ap-southeast-2", "cloudformation.amazonaws.com", "cloudformation.amazonaws.com"),
-        with(event(user, "sa-east-1", "10.0.0.4", "Terraform/1.9"), &[
-            ("errorCode", json!("AccessDenied")),
-            ("errorMessage", json!("not authorized")),
-            ("vpcEndpointId", json!("vpce-0123")),
-        ]),
+        with(
+            event(user, "sa-east-1", "10.0.0.4", "Terraform/1.9"),
+            &[
+                ("errorCode", json!("AccessDenied")),
+                ("errorMessage", json!("not authorized")),
+                ("vpcEndpointId", json!("vpce-0123")),
+            ],
+        ),
     ]
 }
 
@@ -146,13 +258,16 @@ fn unauthorized_calls() -> Control {
     let classes = CODES.iter().map(|code| {
         let examples = callers().into_iter().flat_map(|event| {
             CALLS.iter().map(move |(source, name, reads)| {
-                with(event.clone(), &[
-                    ("errorCode", json!(code)),
-                    ("errorMessage", json!("not authorized")),
-                    ("eventSource", json!(source)),
-                    ("eventName", json!(name)),
-                    ("readOnly", json!(reads)),
-                ])
+                with(
+                    event.clone(),
+                    &[
+                        ("errorCode", json!(code)),
+                        ("errorMessage", json!("not authorized")),
+                        ("eventSource", json!(source)),
+                        ("eventName", json!(name)),
+                        ("readOnly", json!(reads)),
+                    ],
+                )
             })
         });
         Class { label: code, fixed: vec!["errorCode", "eventType"], examples: examples.collect() }
@@ -169,14 +284,23 @@ const SIGN_IN: [(&str, &str); 3] =
 
 fn sign_in(caller: Value, outcome: &str, mfa: &str) -> Value {
     let event = SIGN_IN.iter().fold(caller, |event, (path, value)| with(event, &[(path, json!(value))]));
-    with(without(without(event, "errorCode"), "errorMessage"), &[
-        ("responseElements", json!({ "ConsoleLogin": outcome })),
-        ("additionalEventData", json!({ "LoginTo": "https://console.aws.amazon.com/", "MobileVersion": "No", "MFAUsed": mfa })),
-    ])
+    with(
+        without(without(event, "errorCode"), "errorMessage"),
+        &[
+            ("responseElements", json!({ "ConsoleLogin": outcome })),
+            (
+                "additionalEventData",
+                json!({ "LoginTo": "https://console.aws.amazon.com/", "MobileVersion": "No", "MFAUsed": mfa }),
+            ),
+        ],
+    )
 }
 
 fn callers_of_type(kinds: &[&str]) -> Vec<Value> {
-    callers().into_iter().filter(|event| event["userIdentity"]["type"].as_str().is_some_and(|k| kinds.contains(&k))).collect()
+    callers()
+        .into_iter()
+        .filter(|event| event["userIdentity"]["type"].as_str().is_some_and(|k| kinds.contains(&k)))
+        .collect()
 }
 
 fn sign_in_without_mfa() -> Control {
@@ -186,8 +310,17 @@ fn sign_in_without_mfa() -> Control {
         classes: vec![Class {
             label: "ConsoleLogin",
             fixed: vec![
-                "eventName", "eventSource", "eventType", "readOnly", "managementEvent", "eventCategory", "userIdentity.type",
-                "additionalEventData.MFAUsed", "responseElements.ConsoleLogin", "errorCode", "errorMessage",
+                "eventName",
+                "eventSource",
+                "eventType",
+                "readOnly",
+                "managementEvent",
+                "eventCategory",
+                "userIdentity.type",
+                "additionalEventData.MFAUsed",
+                "responseElements.ConsoleLogin",
+                "errorCode",
+                "errorMessage",
             ],
             examples: examples.collect(),
         }],
@@ -206,8 +339,15 @@ fn sign_in_failures() -> Control {
         classes: vec![Class {
             label: "ConsoleLogin",
             fixed: vec![
-                "eventName", "eventSource", "eventType", "readOnly", "managementEvent", "eventCategory",
-                "responseElements.ConsoleLogin", "errorMessage", "errorCode",
+                "eventName",
+                "eventSource",
+                "eventType",
+                "readOnly",
+                "managementEvent",
+                "eventCategory",
+                "responseElements.ConsoleLogin",
+                "errorMessage",
+                "errorCode",
             ],
             examples: examples.collect(),
         }],
@@ -221,7 +361,10 @@ fn root_use() -> Control {
     let calls = roots().flat_map(|root| {
         [("iam.amazonaws.com", "CreateAccessKey", false), ("ec2.amazonaws.com", "DescribeInstances", true)].map(
             |(source, name, reads)| {
-                with(root.clone(), &[("eventSource", json!(source)), ("eventName", json!(name)), ("readOnly", json!(reads))])
+                with(
+                    root.clone(),
+                    &[("eventSource", json!(source)), ("eventName", json!(name)), ("readOnly", json!(reads))],
+                )
             },
         )
     });

@@ -307,7 +307,9 @@ impl<'a> Cursor<'a> {
                     self.advance();
                     Words::Matching(self.regex()?)
                 }
-                _ => Words::Phrase(self.take(self.rest.find(char::is_whitespace).unwrap_or(self.rest.len())).to_owned()),
+                _ => {
+                    Words::Phrase(self.take(self.rest.find(char::is_whitespace).unwrap_or(self.rest.len())).to_owned())
+                }
             };
             terms.push(Term { role, what });
         }

@@ -17,14 +17,35 @@ fn matches(pattern: &str, event: Value) -> bool {
 
 /// The patterns that the benchmark itself prints, each with its control.
 const PRESCRIBED: [(&str, &str); 8] = [
-    ("unauthorized_api_calls", r#"{ ($.errorCode ="*UnauthorizedOperation") || ($.errorCode ="AccessDenied*") && ($.sourceIPAddress!="delivery.logs.amazonaws.com") && ($.eventName!="HeadBucket") }"#),
-    ("sign_in_without_mfa", r#"{ ($.eventName = "ConsoleLogin") && ($.additionalEventData.MFAUsed != "Yes") && ($.userIdentity.type = "IAMUser") && ($.responseElements.ConsoleLogin = "Success") }"#),
-    ("root_use", r#"{ $.userIdentity.type = "Root" && $.userIdentity.invokedBy NOT EXISTS && $.eventType != "AwsServiceEvent" }"#),
-    ("trail_changes", "{ ($.eventName = CreateTrail) || ($.eventName = UpdateTrail) || ($.eventName = DeleteTrail) || ($.eventName = StartLogging) || ($.eventName = StopLogging) }"),
+    (
+        "unauthorized_api_calls",
+        r#"{ ($.errorCode ="*UnauthorizedOperation") || ($.errorCode ="AccessDenied*") && ($.sourceIPAddress!="delivery.logs.amazonaws.com") && ($.eventName!="HeadBucket") }"#,
+    ),
+    (
+        "sign_in_without_mfa",
+        r#"{ ($.eventName = "ConsoleLogin") && ($.additionalEventData.MFAUsed != "Yes") && ($.userIdentity.type = "IAMUser") && ($.responseElements.ConsoleLogin = "Success") }"#,
+    ),
+    (
+        "root_use",
+        r#"{ $.userIdentity.type = "Root" && $.userIdentity.invokedBy NOT EXISTS && $.eventType != "AwsServiceEvent" }"#,
+    ),
+    (
+        "trail_changes",
+        "{ ($.eventName = CreateTrail) || ($.eventName = UpdateTrail) || ($.eventName = DeleteTrail) || ($.eventName = StartLogging) || ($.eventName = StopLogging) }",
+    ),
     ("sign_in_failures", r#"{ ($.eventName = ConsoleLogin) && ($.errorMessage = "Failed authentication") }"#),
-    ("key_deletion", "{($.eventSource = kms.amazonaws.com) && (($.eventName=DisableKey)||($.eventName=ScheduleKeyDeletion)) }"),
-    ("security_group_changes", "{ ($.eventName = AuthorizeSecurityGroupIngress) || ($.eventName = AuthorizeSecurityGroupEgress) || ($.eventName = RevokeSecurityGroupIngress) || ($.eventName = RevokeSecurityGroupEgress) || ($.eventName = CreateSecurityGroup) || ($.eventName = DeleteSecurityGroup) }"),
-    ("config_changes", "{ ($.eventSource = config.amazonaws.com) && (($.eventName=StopConfigurationRecorder)||($.eventName=DeleteDeliveryChannel)||($.eventName=PutDeliveryChannel)||($.eventName=PutConfigurationRecorder)) }"),
+    (
+        "key_deletion",
+        "{($.eventSource = kms.amazonaws.com) && (($.eventName=DisableKey)||($.eventName=ScheduleKeyDeletion)) }",
+    ),
+    (
+        "security_group_changes",
+        "{ ($.eventName = AuthorizeSecurityGroupIngress) || ($.eventName = AuthorizeSecurityGroupEgress) || ($.eventName = RevokeSecurityGroupIngress) || ($.eventName = RevokeSecurityGroupEgress) || ($.eventName = CreateSecurityGroup) || ($.eventName = DeleteSecurityGroup) }",
+    ),
+    (
+        "config_changes",
+        "{ ($.eventSource = config.amazonaws.com) && (($.eventName=StopConfigurationRecorder)||($.eventName=DeleteDeliveryChannel)||($.eventName=PutDeliveryChannel)||($.eventName=PutConfigurationRecorder)) }",
+    ),
 ];
 
 #[test]
@@ -70,10 +91,19 @@ fn a_condition_that_hides_some_events_is_found_out() {
     ] {
         assert!(!satisfies(&format!("{{ {names} && {clause} }}"), "trail_changes"), "{clause}");
     }
-    assert!(!satisfies("?CreateTrail ?UpdateTrail ?DeleteTrail ?StartLogging ?StopLogging -terraform", "trail_changes"));
+    assert!(!satisfies(
+        "?CreateTrail ?UpdateTrail ?DeleteTrail ?StartLogging ?StopLogging -terraform",
+        "trail_changes"
+    ));
     assert!(!satisfies("{ ($.eventName = CreateTrail) || ($.eventName = DeleteTrail) }", "trail_changes"));
-    assert!(!satisfies("{ $.eventName = ConsoleLogin && $.additionalEventData.MFAUsed != Yes && $.userIdentity.type = Root }", "sign_in_without_mfa"));
-    assert!(!satisfies("{ $.errorCode = AccessDenied || $.errorCode = \"*UnauthorizedOperation\" }", "unauthorized_api_calls"));
+    assert!(!satisfies(
+        "{ $.eventName = ConsoleLogin && $.additionalEventData.MFAUsed != Yes && $.userIdentity.type = Root }",
+        "sign_in_without_mfa"
+    ));
+    assert!(!satisfies(
+        "{ $.errorCode = AccessDenied || $.errorCode = \"*UnauthorizedOperation\" }",
+        "unauthorized_api_calls"
+    ));
     assert!(!satisfies("{ $.userIdentity.type = Root && $.eventName = ConsoleLogin }", "root_use"));
 }
 
@@ -90,7 +120,19 @@ fn a_filter_on_accounts_or_regions_satisfies_nothing() {
 
 #[test]
 fn what_is_no_pattern_is_told_apart() {
-    for text in ["{", "{ }", "{ $.a }", "{ $.a = }", "{ a = b }", "{ $.a = b } c", "{ ($.a = b }", "[a, b", "\"open", "{ $.a = %( % }", "{ $.a[x] = 1 }"] {
+    for text in [
+        "{",
+        "{ }",
+        "{ $.a }",
+        "{ $.a = }",
+        "{ a = b }",
+        "{ $.a = b } c",
+        "{ ($.a = b }",
+        "[a, b",
+        "\"open",
+        "{ $.a = %( % }",
+        "{ $.a[x] = 1 }",
+    ] {
         assert!(parse(text).is_err(), "{text}");
         assert_eq!(facts(&json!(text), &Value::Null)["valid"], json!(false));
     }
@@ -104,17 +146,40 @@ fn conditions_mean_what_the_provider_says() {
         "list": ["one", { "flag": "x" }], "dotted.name": "d", "deep": { "er": "-1" },
     });
     for pattern in [
-        "{ $.status = 404 }", "{ $.status >= 4e2 && $.status < 500 }", "{ $.latency > 0.25 }", "{ $.status = 4* }",
-        "{ $.name = \"a b\" }", "{ $.name = \"a*\" }", "{ $.text = 200 }", "{ $.on IS TRUE }", "{ $.off IS FALSE }",
-        "{ $.nil IS NULL }", "{ $.gone NOT EXISTS }", "{ $.nil EXISTS }", "{ $.list[0] = one }", "{ $.list[1].flag = x }",
-        "{ $.list[*].flag = x }", "{ $.['dotted.name'] = d }", "{ $.deep.er = -1 }", "{ $.name != c }", "{ $.name = %^a% }",
-        "{ $.status = 1 || $.on IS TRUE && $.off IS FALSE }", "{ ($.status = 1 || $.on IS TRUE) && $.off IS FALSE }",
+        "{ $.status = 404 }",
+        "{ $.status >= 4e2 && $.status < 500 }",
+        "{ $.latency > 0.25 }",
+        "{ $.status = 4* }",
+        "{ $.name = \"a b\" }",
+        "{ $.name = \"a*\" }",
+        "{ $.text = 200 }",
+        "{ $.on IS TRUE }",
+        "{ $.off IS FALSE }",
+        "{ $.nil IS NULL }",
+        "{ $.gone NOT EXISTS }",
+        "{ $.nil EXISTS }",
+        "{ $.list[0] = one }",
+        "{ $.list[1].flag = x }",
+        "{ $.list[*].flag = x }",
+        "{ $.['dotted.name'] = d }",
+        "{ $.deep.er = -1 }",
+        "{ $.name != c }",
+        "{ $.name = %^a% }",
+        "{ $.status = 1 || $.on IS TRUE && $.off IS FALSE }",
+        "{ ($.status = 1 || $.on IS TRUE) && $.off IS FALSE }",
     ] {
         assert!(matches(pattern, event.clone()), "{pattern}");
     }
     for pattern in [
-        "{ $.status = 40 }", "{ $.name = a }", "{ $.gone != x }", "{ $.list = one }", "{ $.nil NOT EXISTS }", "{ $.list[2] = x }",
-        "{ $.deep = x }", "{ ($.on IS TRUE || $.status = 404) && $.off IS TRUE }", "{ $.text > 100 }",
+        "{ $.status = 40 }",
+        "{ $.name = a }",
+        "{ $.gone != x }",
+        "{ $.list = one }",
+        "{ $.nil NOT EXISTS }",
+        "{ $.list[2] = x }",
+        "{ $.deep = x }",
+        "{ ($.on IS TRUE || $.status = 404) && $.off IS TRUE }",
+        "{ $.text > 100 }",
     ] {
         assert!(!matches(pattern, event.clone()), "{pattern}");
     }
@@ -124,8 +189,14 @@ fn conditions_mean_what_the_provider_says() {
 fn lines_match_by_terms_and_columns() {
     let line = r#"127.0.0.1 - alice [10/Oct/2025:13:55:36 -0700] "GET /index.html HTTP/1.0" 404 1534"#;
     for pattern in [
-        "[ip, id, user, timestamp, request, status = 4*, bytes > 1000]", "[..., status = 404, bytes]", "[ip = 127.*, ...]",
-        "[..., request = \"*index*\", status = 404 || status = 403, bytes]", "GET 404", "?POST ?GET", "\"index.html\" -POST", "[...]",
+        "[ip, id, user, timestamp, request, status = 4*, bytes > 1000]",
+        "[..., status = 404, bytes]",
+        "[ip = 127.*, ...]",
+        "[..., request = \"*index*\", status = 404 || status = 403, bytes]",
+        "GET 404",
+        "?POST ?GET",
+        "\"index.html\" -POST",
+        "[...]",
     ] {
         assert!(parse(pattern).expect("a pattern").matches(&json!(line)), "{pattern}");
     }

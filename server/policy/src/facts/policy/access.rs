@@ -53,7 +53,8 @@ impl Access {
         };
         let (mut open, mut stopped) = (Vec::new(), Vec::<&Statement>::new());
         for action in actions {
-            let by: Vec<&Statement> = denies.iter().copied().filter(|deny| takes_away(deny, action, statement)).collect();
+            let by: Vec<&Statement> =
+                denies.iter().copied().filter(|deny| takes_away(deny, action, statement)).collect();
             if by.is_empty() {
                 open.push(action);
             } else {

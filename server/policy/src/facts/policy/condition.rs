@@ -40,10 +40,18 @@ fn names(key: &str) -> Option<Names> {
     Some(match key.to_ascii_lowercase().as_str() {
         "aws:principalorgid" | "aws:sourceorgid" | "aws:vpceorgid" => Names::Organization,
         "aws:principalorgpaths" | "aws:sourceorgpaths" | "aws:vpceorgpaths" => Names::OrganizationPath,
-        "aws:principalaccount" | "aws:sourceaccount" | "aws:sourceowner" | "aws:vpceaccount" | "kms:calleraccount"
+        "aws:principalaccount"
+        | "aws:sourceaccount"
+        | "aws:sourceowner"
+        | "aws:vpceaccount"
+        | "kms:calleraccount"
         | "s3:dataaccesspointaccount" => Names::Account,
-        "aws:principalarn" | "aws:sourcearn" | "aws:sourcevpcarn" | "aws:federatedprovider"
-        | "s3:dataaccesspointarn" | "elasticfilesystem:accesspointarn" => Names::Arn,
+        "aws:principalarn"
+        | "aws:sourcearn"
+        | "aws:sourcevpcarn"
+        | "aws:federatedprovider"
+        | "s3:dataaccesspointarn"
+        | "elasticfilesystem:accesspointarn" => Names::Arn,
         "aws:sourcevpc" | "aws:sourcevpce" | "aws:ec2instancesourcevpc" => Names::Network,
         "aws:sourceip" => Names::Address,
         "aws:userid" => Names::UserId,

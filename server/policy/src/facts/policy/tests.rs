@@ -135,9 +135,12 @@ fn a_deny_for_all_but_our_own_leaves_only_them() {
     let open = json!({ "Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*" });
     let deny = |condition: Value| json!({ "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*", "Condition": condition });
     assert!(!is_public(json!([open, deny(json!({ "StringNotEquals": { "aws:PrincipalOrgID": "o-abc123" } }))])));
-    assert!(!is_public(json!([open, deny(json!({
-        "StringNotEqualsIfExists": { "aws:PrincipalOrgID": "o-abc123" }, "BoolIfExists": { "aws:PrincipalIsAWSService": "false" },
-    }))])));
+    assert!(!is_public(json!([
+        open,
+        deny(json!({
+            "StringNotEqualsIfExists": { "aws:PrincipalOrgID": "o-abc123" }, "BoolIfExists": { "aws:PrincipalIsAWSService": "false" },
+        }))
+    ])));
     let others = policy(json!([open, deny(json!({ "StringNotEquals": { "aws:PrincipalAccount": [OWN, OTHER] } }))]));
     assert_eq!(others["public"], json!([]));
     assert_eq!(others["external"][0]["account"], json!(OTHER));
@@ -171,7 +174,10 @@ fn other_accounts_services_and_providers_are_told_apart() {
           "Action": "sts:AssumeRoleWithWebIdentity",
           "Condition": { "StringLike": { "token.example.com:sub": "*" }, "StringEquals": { "token.example.com:aud": "sts.amazonaws.com" } } },
     ]));
-    assert_eq!(facts["external"], json!([{ "account": OTHER, "sid": "#1", "actions": ["sts:assumerole"], "conditioned": true }]));
+    assert_eq!(
+        facts["external"],
+        json!([{ "account": OTHER, "sid": "#1", "actions": ["sts:assumerole"], "conditioned": true }])
+    );
     assert_eq!(facts["services"], json!([{ "service": "ec2.amazonaws.com", "sid": "Service", "conditioned": false }]));
     assert_eq!(facts["federated"][0]["conditions"], json!(["token.example.com:aud"]));
     assert_eq!(facts["deleted_principals"], json!(["AROAEXAMPLEEXAMPLE123"]));
@@ -189,8 +195,10 @@ fn everyone_of_another_account_is_that_account() {
 #[test]
 fn insecure_transport_is_denied_on_all_actions_and_the_whole_resource() {
     let own = bucket_arns(&json!("b"));
-    let statement = |resources: Value| json!({ "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": resources,
-        "Condition": { "Bool": { "aws:SecureTransport": "false" } } });
+    let statement = |resources: Value| {
+        json!({ "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": resources,
+        "Condition": { "Bool": { "aws:SecureTransport": "false" } } })
+    };
     let denied = |statements: Value| {
         resource(OWN, &json!({ "Statement": statements }), &own)["denies_insecure_transport"] == json!(true)
     };
@@ -208,7 +216,10 @@ fn insecure_transport_is_denied_on_all_actions_and_the_whole_resource() {
     assert!(!change("Action", json!("s3:GetObject")));
     assert!(!change("Principal", json!({ "AWS": OTHER })));
     assert!(!change("Condition", json!({ "Bool": { "aws:SecureTransport": "true" } })));
-    assert!(!change("Condition", json!({ "Bool": { "aws:SecureTransport": "false" }, "StringEquals": { "aws:SourceVpc": "vpc-1" } })));
+    assert!(!change(
+        "Condition",
+        json!({ "Bool": { "aws:SecureTransport": "false" }, "StringEquals": { "aws:SourceVpc": "vpc-1" } })
+    ));
     assert!(!change("Condition", Value::Null));
     assert!(change("Condition", json!({ "BoolIfExists": { "AWS:SECURETRANSPORT": [false] } })));
 }
@@ -222,17 +233,26 @@ fn admin_is_all_actions_on_all_resources_without_condition() {
     assert!(admin(json!({ "Effect": "Allow", "Action": "*", "Resource": "*" })));
     assert!(admin(json!([{ "Effect": "Allow", "Action": ["s3:Get*", "*:*"], "Resource": ["arn:aws:s3:::x", "*"] }])));
     assert!(admin(json!({ "Effect": "Allow", "Action": "*", "Resource": "arn:aws:*" })));
-    assert!(admin(json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": { "StringLike": { "aws:PrincipalArn": "*" } } })));
-    assert!(!admin(json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": { "Bool": { "aws:MultiFactorAuthPresent": "true" } } })));
+    assert!(admin(
+        json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": { "StringLike": { "aws:PrincipalArn": "*" } } })
+    ));
+    assert!(!admin(
+        json!({ "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": { "Bool": { "aws:MultiFactorAuthPresent": "true" } } })
+    ));
     assert!(!admin(json!({ "Effect": "Deny", "Action": "*", "Resource": "*" })));
     assert!(!admin(json!({ "Effect": "Allow", "Action": "s3:*", "Resource": "*" })));
     assert!(!admin(json!({ "Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::*" })));
-    assert!(!admin(json!([{ "Effect": "Allow", "Action": "*", "Resource": "*" }, { "Effect": "Deny", "Action": "*", "Resource": "*" }])));
+    assert!(!admin(
+        json!([{ "Effect": "Allow", "Action": "*", "Resource": "*" }, { "Effect": "Deny", "Action": "*", "Resource": "*" }])
+    ));
 }
 
 #[test]
 fn full_services_are_named() {
-    let facts = identity(OWN, &json!({ "Statement": { "Effect": "Allow", "Action": ["iam:*", "KMS:*", "s3:Get*"], "Resource": "*" } }));
+    let facts = identity(
+        OWN,
+        &json!({ "Statement": { "Effect": "Allow", "Action": ["iam:*", "KMS:*", "s3:Get*"], "Resource": "*" } }),
+    );
     assert_eq!(facts["full_services"], json!(["iam", "kms"]));
 }
 
@@ -277,23 +297,47 @@ fn inline_policies_are_read_together() {
 
 #[test]
 fn patterns_cover() {
-    for (wide, narrow) in [("*", ""), ("*", "*"), ("s3:*", "s3:get*"), ("s3:g?t*", "s3:get*"), ("a*c", "abc"), ("**", "x"), ("??", "?x")] {
+    for (wide, narrow) in
+        [("*", ""), ("*", "*"), ("s3:*", "s3:get*"), ("s3:g?t*", "s3:get*"), ("a*c", "abc"), ("**", "x"), ("??", "?x")]
+    {
         assert!(covers(wide, narrow), "{wide} {narrow}");
     }
-    for (wide, narrow) in [("s3:get*", "s3:*"), ("?", "*"), ("a?c", "a*c"), ("", "a"), ("a", ""), ("a*c", "abd"), ("a", "?")] {
+    for (wide, narrow) in
+        [("s3:get*", "s3:*"), ("?", "*"), ("a?c", "a*c"), ("", "a"), ("a", ""), ("a*c", "abd"), ("a", "?")]
+    {
         assert!(!covers(wide, narrow), "{wide} {narrow}");
     }
 }
 
 fn json_value() -> impl Strategy<Value = Value> {
     let word = prop_oneof![
-        Just("*".to_owned()), Just("Allow".to_owned()), Just("Deny".to_owned()), Just("s3:*".to_owned()),
-        Just("arn:aws:iam::111122223333:root".to_owned()), Just("o-1".to_owned()), "[a-z:*?]{0,6}",
+        Just("*".to_owned()),
+        Just("Allow".to_owned()),
+        Just("Deny".to_owned()),
+        Just("s3:*".to_owned()),
+        Just("arn:aws:iam::111122223333:root".to_owned()),
+        Just("o-1".to_owned()),
+        "[a-z:*?]{0,6}",
     ];
-    let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i32>().prop_map(Value::from), word.prop_map(Value::from)];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        word.prop_map(Value::from)
+    ];
     let key = prop_oneof![
-        Just("Statement"), Just("Effect"), Just("Principal"), Just("NotPrincipal"), Just("Action"), Just("NotAction"),
-        Just("Resource"), Just("NotResource"), Just("Condition"), Just("AWS"), Just("StringEquals"), Just("aws:PrincipalOrgID"),
+        Just("Statement"),
+        Just("Effect"),
+        Just("Principal"),
+        Just("NotPrincipal"),
+        Just("Action"),
+        Just("NotAction"),
+        Just("Resource"),
+        Just("NotResource"),
+        Just("Condition"),
+        Just("AWS"),
+        Just("StringEquals"),
+        Just("aws:PrincipalOrgID"),
     ];
     leaf.prop_recursive(5, 48, 5, move |inner| {
         prop_oneof![
@@ -306,7 +350,10 @@ fn json_value() -> impl Strategy<Value = Value> {
 
 fn statement_value() -> impl Strategy<Value = Value> {
     let principal = prop_oneof![
-        Just(json!("*")), Just(json!({ "AWS": "*" })), Just(json!({ "AWS": OTHER })), Just(json!({ "AWS": OWN })),
+        Just(json!("*")),
+        Just(json!({ "AWS": "*" })),
+        Just(json!({ "AWS": OTHER })),
+        Just(json!({ "AWS": OWN })),
         Just(json!({ "Service": "ec2.amazonaws.com" })),
     ];
     let action = prop_oneof![Just("s3:*"), Just("s3:GetObject"), Just("*"), Just("s3:Put*")];

@@ -28,13 +28,8 @@ const SMALL: i64 = 20;
 /// Kinds with fewer checks are left out: an estate consists of what there is much of.
 const CHECKS_OF_A_KIND: usize = 7;
 /// Kinds of which an account has one, and the one with so many checks that all findings would be its own.
-const LEFT_OUT: [&str; 5] = [
-    "aws.account",
-    "aws.region",
-    "aws.organizations.organization",
-    "aws.guardduty.detector",
-    "aws.ec2.security_group",
-];
+const LEFT_OUT: [&str; 5] =
+    ["aws.account", "aws.region", "aws.organizations.organization", "aws.guardduty.detector", "aws.ec2.security_group"];
 
 /// Makes the tenants, unless they are there.
 pub(super) async fn ensure(admin: &mut PgConnection, findings: i64, small: i64) -> anyhow::Result<Made> {
@@ -132,7 +127,9 @@ fn checks() -> Vec<&'static Check> {
     for check in catalogue.checks() {
         *of_kind.entry(check.resource.as_str()).or_default() += 1;
     }
-    let chosen = |check: &&Check| of_kind[check.resource.as_str()] >= CHECKS_OF_A_KIND && !LEFT_OUT.contains(&check.resource.as_str());
+    let chosen = |check: &&Check| {
+        of_kind[check.resource.as_str()] >= CHECKS_OF_A_KIND && !LEFT_OUT.contains(&check.resource.as_str())
+    };
     catalogue.checks().filter(chosen).collect()
 }
 
