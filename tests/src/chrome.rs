@@ -420,7 +420,7 @@ impl WebDriverCompatibleCommand for Console {
 struct Driver {
     process: Child,
     // Kept open: the driver would die of a closed pipe.
-    _output: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
     url: String,
 }
 
@@ -436,7 +436,7 @@ impl Driver {
             .spawn()
             .with_context(|| format!("{} does not start", driver.display()))?;
         let output = BufReader::new(process.stdout.take().context("the driver's output")?);
-        let mut started = Self { process, _output: output, url: String::new() };
+        let mut started = Self { process, output, url: String::new() };
         let port = started.port()?;
         started.url = format!("http://127.0.0.1:{port}/");
         Ok(started)
@@ -444,7 +444,7 @@ impl Driver {
 
     fn port(&mut self) -> Result<u16> {
         let mut said = String::new();
-        while self._output.read_line(&mut said)? > 0 {
+        while self.output.read_line(&mut said)? > 0 {
             if let Some((_, port)) = said.split_once("started successfully on port ") {
                 return port.trim().trim_end_matches('.').parse().with_context(|| format!("the driver said {said:?}"));
             }

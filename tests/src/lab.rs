@@ -160,14 +160,19 @@ pub fn collector() -> AwsCollector {
 /// The same with little patience: faults that last are found to last within seconds.
 #[must_use]
 pub fn hasty_collector() -> AwsCollector {
-    collector().patient(Patience {
-        attempts: 3,
-        first_backoff: Duration::from_millis(20),
-        longest_backoff: Duration::from_millis(100),
-        connect: Duration::from_secs(2),
-        attempt: Duration::from_secs(2),
-        operation: Duration::from_secs(4),
-    })
+    let wait = Duration::from_secs(7);
+    collector().patient(Patience { attempt: wait, operation: wait, ..quick_retries() })
+}
+
+/// The same with the usual patience and short waits in between.
+#[must_use]
+pub fn retrying_collector() -> AwsCollector {
+    collector().patient(quick_retries())
+}
+
+fn quick_retries() -> Patience {
+    let (first_backoff, longest_backoff) = (Duration::from_millis(20), Duration::from_millis(100));
+    Patience { attempts: 3, first_backoff, longest_backoff, ..Patience::default() }
 }
 
 /// All that a run said.

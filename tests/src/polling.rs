@@ -74,6 +74,11 @@ impl Polling {
         Ok(Self { pool, clock, database, tenant, source, worker })
     }
 
+    /// From now on polls with another collector.
+    pub fn collect_with(&mut self, collector: AwsCollector) {
+        self.worker.collectors = vec![Arc::new(collector)];
+    }
+
     /// One poll, a minute after the last, and what there is to see after it.
     ///
     /// # Errors

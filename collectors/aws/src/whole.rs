@@ -1,7 +1,8 @@
-//! Answers are read whole before anybody looks at them, and an empty one is no answer.
+//! Answers are read whole before anybody looks at them, and one that is empty or breaks off is no answer.
 //!
-//! A JSON operation takes an empty body for an object without members, and so a listing for an empty one: everything that
-//! it used to list would look gone. AWS always says at least `{}`; whoever answers nothing at all is not AWS.
+//! The SDK is kinder than we can afford. It takes an empty body for a JSON object without members, and the end of an XML
+//! body for the end of whatever list was open: everything that the rest would have listed would look gone. AWS always says
+//! at least `{}`, and always closes its document.
 
 use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
@@ -42,11 +43,30 @@ async fn whole(mut response: HttpResponse, has_body: bool) -> Result<HttpRespons
     let body =
         ByteStream::new(response.take_body()).collect().await.map_err(|error| ConnectorError::io(error.into()))?;
     let body = body.into_bytes();
-    if body.is_empty() && has_body && response.status().as_u16() == 200 {
-        return Err(ConnectorError::io("the answer is empty".into()));
+    if has_body && response.status().as_u16() == 200 {
+        if body.is_empty() {
+            return Err(ConnectorError::io("the answer is empty".into()));
+        }
+        if body.starts_with(b"<") && !ends_as_it_began(&body) {
+            return Err(ConnectorError::io("the answer breaks off".into()));
+        }
     }
     *response.body_mut() = SdkBody::from(body);
     Ok(response)
+}
+
+/// Whether the last thing in an XML document is the end of its first element.
+fn ends_as_it_began(document: &[u8]) -> bool {
+    let mut rest = document.trim_ascii();
+    while rest.starts_with(b"<?") || rest.starts_with(b"<!") {
+        let Some(end) = rest.iter().position(|byte| *byte == b'>') else { return false };
+        rest = rest[end + 1..].trim_ascii_start();
+    }
+    let name = rest.get(1..).unwrap_or_default();
+    let name = name.split(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/')).next().unwrap_or_default();
+    let Some(open) = rest.strip_suffix(b">") else { return false };
+    let alone = open.ends_with(b"/") && !open.contains(&b'>');
+    alone || open.strip_suffix(name).is_some_and(|open| !name.is_empty() && open.ends_with(b"</"))
 }
 
 #[cfg(test)]
@@ -69,5 +89,15 @@ mod tests {
         assert!(passes(200, "", false).await, "HEAD");
         assert!(passes(204, "", true).await, "no content, and says so");
         assert!(passes(404, "", true).await, "an error is told by its status");
+    }
+
+    #[test]
+    fn a_document_ends_with_its_first_element() {
+        for whole in ["<a><b/></a>", "<?xml version=\"1.0\"?>\n<a x=\"1\">\n</a>\n", "<a/>", "<a x=\"1\"/>"] {
+            assert!(ends_as_it_began(whole.as_bytes()), "{whole}");
+        }
+        for half in ["<a><b/>", "<a><b></b>", "<a><aa></aa>", "<a", "<?xml version=\"1.0\"?>", "<", "<?xml"] {
+            assert!(!ends_as_it_began(half.as_bytes()), "{half}");
+        }
     }
 }
