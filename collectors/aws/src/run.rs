@@ -96,20 +96,14 @@ impl Run {
     async fn all_accounts(&self) -> Result<(), CollectError> {
         let (own, _) = accounts::identity(&self.clients).await?;
         let found = accounts::discover(&self.clients, &self.settings, &own).await;
-        let accounts = match found {
-            Ok(accounts) => {
-                if matches!(self.settings.access, Access::Organization { .. }) {
-                    self.ended(key(&own, "global", "organizations.accounts"), Outcome::Complete, 1).await?;
-                }
-                accounts
-            }
-            // The management account itself can still be read; the members are a scope that was not.
-            Err(error) => {
-                let scope = key(&own, "global", "organizations.accounts");
-                self.ended(scope, error.into_outcome(), 1).await?;
-                vec![Account { id: own.clone(), name: None, is_own: true }]
-            }
-        };
+        if matches!(self.settings.access, Access::Organization { .. }) {
+            let scope = key(&own, "global", "organizations.accounts");
+            self.send(Event::Planned(vec![scope.clone()])).await?;
+            let outcome = found.as_ref().map_or_else(|error| error.clone().into_outcome(), |_| Outcome::Complete);
+            self.ended(scope, outcome, 1).await?;
+        }
+        // Where the members could not be listed, the management account itself can still be read.
+        let accounts = found.unwrap_or_else(|_| vec![Account { id: own.clone(), name: None, is_own: true }]);
         side_by_side(ACCOUNTS, accounts.iter().map(|account| self.account(account))).await
     }
 

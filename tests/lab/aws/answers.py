@@ -41,8 +41,19 @@ class Answers:
             return self._moto(environ, start_response)
         key, region, service = signed.groups()
         answer = getattr(self, "_" + service.replace("-", "_"), self._nothing)
-        response = answer(environ, get_account_id_from(key), region)
-        return (response or self._moto)(environ, start_response)
+        response = answer(environ, get_account_id_from(key), region) or self._of_moto(environ)
+        return response(environ, start_response)
+
+    def _of_moto(self, environ):
+        """moto breaks on what it does not know. An SDK asks again after a 500, at length, and takes 501 for the answer."""
+        try:
+            chunks, status, headers = run_wsgi_app(self._moto, environ, buffered=True)
+        except Exception as unknown:  # whatever a half-built operation raises
+            return as_json({"__type": "UnknownOperationException", "message": repr(unknown)[:200]}, 501)
+        broken = status.startswith(("404", "5")) and headers.get("Content-Type", "").startswith("text/html")
+        if broken and "HTTP_X_AMZ_TARGET" in environ:
+            return as_json({"__type": "UnknownOperationException", "message": "moto does not know it"}, 501)
+        return Response(chunks, status=501 if broken else status, headers=headers)
 
     def _nothing(self, *_):
         return None
@@ -95,9 +106,11 @@ class Answers:
         if not asked:
             return None
         one = asked[1]
-        chunks, status, _ = run_wsgi_app(self._moto, dict(environ, PATH_INFO=one, RAW_URI=one, REQUEST_URI=one), buffered=True)
-        found = [json.loads(b"".join(chunks))] if status.startswith("200") else []
-        return as_json({"FunctionUrlConfigs": found})
+        chunks, status, headers = run_wsgi_app(self._moto, dict(environ, PATH_INFO=one, RAW_URI=one, REQUEST_URI=one), buffered=True)
+        body = b"".join(chunks)
+        if not status.startswith(("2", "404")):
+            return Response(body, status=status, headers=headers)
+        return as_json({"FunctionUrlConfigs": [json.loads(body)] if status.startswith("2") else []})
 
     def _s3(self, environ, *_):
         asked = environ.get("QUERY_STRING", "")
@@ -111,6 +124,14 @@ class Answers:
         if environ["PATH_INFO"].rstrip("/") != "/macie" or environ["REQUEST_METHOD"] != "GET":
             return None
         return self._mended(environ, lambda body: STAMP.sub(rb'\1Z"', body))
+
+    def _inspector2(self, environ, account, _):
+        """moto leaves out accounts that never turned it on; AWS says that it is off."""
+        if environ["PATH_INFO"].rstrip("/") != "/status/batch/get":
+            return None
+        off = {"status": "DISABLED", "errorCode": "ALREADY_ENABLED", "errorMessage": ""}
+        state = {"accountId": account, "state": off, "resourceState": {"ec2": off, "ecr": off, "lambda": off, "lambdaCode": off}}
+        return self._mended(environ, lambda body: json.dumps({**(found := json.loads(body)), "accounts": found["accounts"] or [state]}))
 
     def _mended(self, environ, mend):
         chunks, status, headers = run_wsgi_app(self._moto, environ, buffered=True)

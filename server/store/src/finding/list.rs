@@ -2,7 +2,8 @@
 //!
 //! Whatever narrows it, a page is read from an index in the order of rank: from the ranking of all findings, from that
 //! of each check, or from that of each account; whichever the filter names. A risk follows from severity, exposure and
-//! criticality alone, so those three are a handful of risks, each a place in the ranking of all.
+//! criticality alone, so those three are a handful of places in the ranking of all: a risk, and the severities that come
+//! to it. They are read from the top until the page is full.
 
 use super::FindingState;
 use crate::door::TenantTx;
@@ -11,6 +12,7 @@ use crate::page::{Page, PageRequest};
 use chrono::{DateTime, Utc};
 use plumbline_core::risk::{Criticality, Exposure, Risk};
 use plumbline_core::verdict::Severity;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// So many checks are each read in their own ranking; more are picked out of the ranking of all.
@@ -70,22 +72,28 @@ pub(super) fn position(after: Option<&str>, top: i16) -> (i16, Uuid) {
         .map_or((top, Uuid::nil()), |(risk, id): (i16, Uuid)| (risk.min(top), id))
 }
 
-/// The risks that a finding with these factors can have, greatest first.
-fn risks(filter: &FindingFilter) -> Vec<i16> {
-    let severities = if filter.severities.is_empty() { &Severity::ALL[..] } else { &filter.severities };
+/// A place in the ranking: a risk, and the severities of the filter that come to it.
+type Place = (i16, Vec<Severity>);
+
+/// The places at which findings with the filter's factors are ranked, greatest risk first.
+fn places(filter: &FindingFilter) -> Vec<Place> {
     let exposures = if filter.exposures.is_empty() { &Exposure::ALL[..] } else { &filter.exposures };
     let criticalities = if filter.criticalities.is_empty() { &Criticality::ALL[..] } else { &filter.criticalities };
-    let mut risks = Vec::new();
-    for &severity in severities {
+    let mut places: BTreeMap<i16, BTreeSet<Severity>> = BTreeMap::new();
+    for &severity in severities(filter) {
         for &exposure in exposures {
             for &criticality in criticalities {
-                risks.push(i16::try_from(Risk { severity, exposure, criticality }.shown()).unwrap_or(i16::MAX));
+                let risk = i16::try_from(Risk { severity, exposure, criticality }.shown()).unwrap_or(i16::MAX);
+                places.entry(risk).or_default().insert(severity);
             }
         }
     }
-    risks.sort_unstable_by_key(|risk| std::cmp::Reverse(*risk));
-    risks.dedup();
-    risks
+    places.into_iter().rev().map(|(risk, severities)| (risk, severities.into_iter().collect())).collect()
+}
+
+/// The severities that the filter leaves.
+fn severities(filter: &FindingFilter) -> &[Severity] {
+    if filter.severities.is_empty() { &Severity::ALL } else { &filter.severities }
 }
 
 // Each arm of the union begins at one place of an index and stops after a page.
@@ -103,7 +111,7 @@ macro_rules! ranked {
             "         order by f.finding_id limit $12)
                      union all
                      (select f.finding_id, f.risk from findings f
-                      where f.tenant_id = $1 and f.state = s.state and f.risk < $10 and f.risk >= ($9::int2[])[cardinality($9::int2[])] ",
+                      where f.tenant_id = $1 and f.state = s.state and f.risk < $10 and f.risk >= $9 ",
             $narrowed,
             narrowed!(),
             "         order by f.risk desc, f.finding_id limit $12)
@@ -119,7 +127,7 @@ macro_rules! narrowed {
         " and ($3::text[] is null or f.check_id = any($3)) and ($4::text[] is null or f.account = any($4))
           and ($5::text[] is null or f.region = any($5)) and ($6::text[] is null or f.exposure = any($6))
           and ($7::text[] is null or f.criticality = any($7)) and ($8::uuid[] is null or f.source_id = any($8))
-          and ($13::text[] is null or f.severity = any($13)) and ($14::uuid[] is null or f.resource_id = any($14))
+          and f.severity = any($13::text[]) and ($14::uuid[] is null or f.resource_id = any($14))
         "
     };
 }
@@ -135,18 +143,17 @@ macro_rules! shown {
     };
 }
 
-const OF_ALL: &str = ranked!("", "");
-// Each risk is a place in the ranking, read from there on for a page.
-const OF_RISKS: &str = concat!(
+const OF_ALL: &str = ranked!("cross join unnest($13::text[]) e (severity)", "and f.severity = e.severity");
+const OF_PLACE: &str = concat!(
     "with top as (
-         select x.finding_id, x.risk from unnest($2::text[]) s (state) cross join unnest($9::int2[]) e (risk)
+         select x.finding_id, x.risk from unnest($2::text[]) s (state) cross join unnest($13::text[]) e (severity)
          cross join lateral (
              select f.finding_id, f.risk from findings f
-             where f.tenant_id = $1 and f.state = s.state and f.risk = e.risk and e.risk <= $10
-               and f.finding_id > case when e.risk = $10 then $11 else '00000000-0000-0000-0000-000000000000'::uuid end ",
+             where f.tenant_id = $1 and f.state = s.state and f.severity = e.severity and f.risk = $10 and f.risk >= $9
+               and f.finding_id > $11 ",
     narrowed!(),
     "        order by f.finding_id limit $12
-         ) x order by x.risk desc, x.finding_id limit $12
+         ) x order by x.finding_id limit $12
      ) ",
     shown!()
 );
@@ -194,27 +201,79 @@ async fn rows(
         Some(_) => OF_RESOURCES,
         None if few_checks => OF_CHECKS,
         None if !filter.accounts.is_empty() => OF_ACCOUNTS,
-        None if of_risks => OF_RISKS,
+        None if of_risks => return of_places(tx, filter, checks.as_deref(), page).await,
         None => OF_ALL,
     };
+    let places = places(filter);
+    let (top, low) = places.first().zip(places.last()).map_or((i16::MAX, 0), |(first, last)| (first.0, last.0));
+    let part = Part {
+        checks: checks.as_deref(),
+        resources: resources.as_deref(),
+        severities: severities(filter),
+        low,
+        after: position(page.after.as_deref(), top),
+        limit: page.size + 1,
+    };
+    read(tx, sql, filter, &part).await
+}
+
+/// Place by place, from the top or from where the page begins, until there are enough.
+async fn of_places(
+    tx: &mut TenantTx,
+    filter: &FindingFilter,
+    checks: Option<&[String]>,
+    page: &PageRequest,
+) -> Result<Vec<FindingRow>, StoreError> {
+    let after = position(page.after.as_deref(), i16::MAX);
+    let mut limit = page.size + 1;
+    let mut found = Vec::new();
+    for (risk, severities) in places(filter).iter().filter(|(risk, _)| *risk <= after.0) {
+        let from = if *risk == after.0 { after.1 } else { Uuid::nil() };
+        let part = Part { checks, resources: None, severities, low: *risk, after: (*risk, from), limit };
+        let rows = read(tx, OF_PLACE, filter, &part).await?;
+        limit -= i64::try_from(rows.len()).unwrap_or(limit);
+        found.extend(rows);
+        if limit <= 0 {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The part of the ranking that one statement reads.
+struct Part<'a> {
+    checks: Option<&'a [String]>,
+    resources: Option<&'a [Uuid]>,
+    severities: &'a [Severity],
+    /// The least risk.
+    low: i16,
+    /// The risk and id after which it begins.
+    after: (i16, Uuid),
+    limit: i64,
+}
+
+async fn read(
+    tx: &mut TenantTx,
+    sql: &'static str,
+    filter: &FindingFilter,
+    part: &Part<'_>,
+) -> Result<Vec<FindingRow>, StoreError> {
     let states = if filter.states.is_empty() { &FindingState::ALL[..] } else { &filter.states };
-    let risks = risks(filter);
-    let (after_risk, after_id) = position(page.after.as_deref(), risks.first().copied().unwrap_or(i16::MAX));
     let rows = sqlx::query_as(sql)
         .bind(tx.tenant().0)
         .bind(states.iter().map(|state| state.as_str()).collect::<Vec<_>>())
-        .bind(checks)
+        .bind(part.checks)
         .bind(some(&filter.accounts))
         .bind(some(&filter.regions))
         .bind(words(&filter.exposures, |e| e.as_str()))
         .bind(words(&filter.criticalities, |c| c.as_str()))
         .bind(some(&filter.sources))
-        .bind(risks)
-        .bind(after_risk)
-        .bind(after_id)
-        .bind(page.size + 1)
-        .bind(words(&filter.severities, |s| s.as_str()))
-        .bind(resources)
+        .bind(part.low)
+        .bind(part.after.0)
+        .bind(part.after.1)
+        .bind(part.limit)
+        .bind(part.severities.iter().map(|severity| severity.as_str()).collect::<Vec<_>>())
+        .bind(part.resources)
         .fetch_all(tx.conn())
         .await?;
     Ok(rows)
@@ -241,7 +300,8 @@ mod tests {
     }
 
     #[test]
-    fn the_factors_leave_a_handful_of_risks() {
+    fn the_factors_leave_a_handful_of_places() {
+        let risks = |filter: &FindingFilter| places(filter).into_iter().map(|(risk, _)| risk).collect::<Vec<_>>();
         let all = risks(&FindingFilter::default());
         assert_eq!((all.first(), all.last()), (Some(&100), Some(&1)));
         let low = risks(&FindingFilter { severities: vec![Severity::Low], ..FindingFilter::default() });
