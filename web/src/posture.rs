@@ -6,7 +6,7 @@ use crate::error::WebError;
 use crate::fixes::FixLine;
 use crate::frame::{Frame, Nav};
 use crate::route::Route;
-use crate::runs::RunLine;
+use crate::runs::Running;
 use crate::{text, words};
 use actix_web::HttpResponse;
 use askama::Template;
@@ -24,16 +24,21 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
+    let running = Running::read(&mut call, None, "/posture".to_owned()).await?;
+    if call.wants_fragment() {
+        return running.again(&call);
+    }
     let catalogue = call.catalogue();
     let body = Body::read(&mut call.tx, catalogue, call.now).await?;
     let may_connect = call.may(Permission::ManageSources);
-    call.page(&Page { frame: call.frame(Nav::Posture), body, may_connect })
+    call.page(&Page { frame: call.frame(Nav::Posture), running, body, may_connect })
 }
 
 #[derive(Template)]
 #[template(path = "posture/index.html")]
 struct Page {
     frame: Frame,
+    running: Running,
     body: Body,
     may_connect: bool,
 }
@@ -48,18 +53,16 @@ struct Now {
     gross: Option<i32>,
     coverage: i32,
     open: String,
-    as_of: String,
 }
 
 impl Now {
-    fn of(posture: &Posture, now: DateTime<Utc>) -> Self {
+    fn of(posture: &Posture) -> Self {
         let (score, gross) = (charts::whole(posture.score), charts::whole(posture.gross_score));
         Self {
             score,
             gross: (posture.score - posture.gross_score > 0.005).then_some(gross),
             coverage: charts::percent(posture.coverage),
             open: text::plural(posture.open_findings, "open finding"),
-            as_of: text::ago(posture.at, now),
         }
     }
 }
@@ -114,7 +117,8 @@ struct Body {
     unknown: Option<Unknown>,
     fixes: Vec<FixLine>,
     changes: Vec<Change>,
-    running: Vec<RunLine>,
+    /// When something was last read.
+    read_at: Option<String>,
     has_sources: bool,
 }
 
@@ -126,7 +130,7 @@ impl Body {
         let sources = source::names(tx).await?;
         let fixes = fix::list(tx, None, &PageRequest { after: None, size: 5 }).await?;
         let changes = posture::changes(tx, 8).await?;
-        let running = source::running(tx).await?;
+        let read_at = source::read_at(tx).await?;
         Ok(Self {
             trend: trend(tx, now).await?,
             keys: Layer::ALL
@@ -134,10 +138,10 @@ impl Body {
                 .map(|layer| key(layer, catalogue, &states, latest.as_ref(), &sources))
                 .collect(),
             unknown: unknown(tx, catalogue, &states).await?,
-            now: latest.as_ref().map(|latest| Now::of(latest, now)),
+            now: latest.as_ref().map(Now::of),
             fixes: fixes.items.iter().map(|row| FixLine::of(row, catalogue)).collect(),
             changes: changes.iter().map(|entry| change(entry, catalogue, now)).collect(),
-            running: running.iter().map(|run| RunLine::of(run, now)).collect(),
+            read_at: read_at.map(|at| text::ago(at, now)),
             has_sources: !sources.is_empty(),
         })
     }

@@ -40,6 +40,36 @@ pub(crate) struct RunLine {
     pub(crate) changes: String,
 }
 
+/// The runs that are under way, on a page that asks for them again until there are none.
+#[derive(Template)]
+#[template(path = "sources/_running.html")]
+pub(crate) struct Running {
+    /// The page that they stand on.
+    href: String,
+    lines: Vec<RunLine>,
+}
+
+impl Running {
+    /// Those of one source, or with none all of the tenant's.
+    pub(crate) async fn read(
+        call: &mut Call<ReadPosture>,
+        source: Option<SourceId>,
+        href: String,
+    ) -> Result<Self, WebError> {
+        let rows = source::running(&mut call.tx).await?;
+        let concerned = rows.iter().filter(|row| source.is_none_or(|source| row.source_id == source.0));
+        Ok(Self { href, lines: concerned.map(|row| RunLine::of(row, call.now)).collect() })
+    }
+
+    /// The answer when they are asked for again: how far they are, or that the page has something new to show.
+    pub(crate) fn again(&self, call: &Call<ReadPosture>) -> Result<HttpResponse, WebError> {
+        if self.lines.is_empty() {
+            call.htmx.refresh();
+        }
+        call.page(self)
+    }
+}
+
 impl RunLine {
     pub(crate) fn of(row: &RunRow, now: DateTime<Utc>) -> Self {
         let not_read = row.scopes_denied + row.scopes_failed;

@@ -28,6 +28,7 @@ pub fn exposure(subject: &Subject) -> Exposure {
                 || text_has(at("DBSnapshotAttributes"), "all")
                 || text_has(at("DBClusterSnapshotAttributes"), "all")
         }
+        "aws.ec2.security_group" => subject.facts.get("ingress").is_some_and(opens),
         "aws.elb.load_balancer" => is("Scheme", "internet-facing"),
         "aws.rds.instance" | "aws.rds.cluster" => yes("PubliclyAccessible"),
         "aws.eks.cluster" => yes("resourcesVpcConfig/endpointPublicAccess"),
@@ -54,6 +55,16 @@ fn lookup<'a>(subject: &'a Subject, path: &str) -> Option<&'a Value> {
 
 fn has_items(value: Option<&Value>) -> bool {
     value.and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+}
+
+/// Whether a fact on ports and protocols says of any that it is open.
+fn opens(fact: &Value) -> bool {
+    match fact {
+        Value::Bool(open) => *open,
+        Value::Array(ranges) => !ranges.is_empty(),
+        Value::Object(members) => members.values().any(opens),
+        _ => false,
+    }
 }
 
 /// Whether a word stands anywhere inside, as a value by itself.
@@ -88,6 +99,16 @@ mod tests {
         let private = subject("aws.ec2.instance", json!({ "PublicIpAddress": null }));
         assert_eq!(exposure(&public), Exposure::Internet);
         assert_eq!(exposure(&private), Exposure::Private);
+    }
+
+    #[test]
+    fn a_security_group_is_as_exposed_as_it_opens() {
+        let group = |range: &str| {
+            let rule = json!({ "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{ "CidrIp": range }] });
+            subject("aws.ec2.security_group", json!({ "IpPermissions": [rule] }))
+        };
+        assert_eq!(exposure(&group("0.0.0.0/0")), Exposure::Internet);
+        assert_eq!(exposure(&group("10.0.0.0/8")), Exposure::Private);
     }
 
     #[test]

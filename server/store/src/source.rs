@@ -3,7 +3,7 @@
 mod runs;
 mod scopes;
 
-pub use runs::{RunRow, request_cancel, run, running, runs};
+pub use runs::{RunRow, read_at, request_cancel, run, running, runs};
 pub use scopes::{BlindSpot, RunScope, blind_spots, run_scopes};
 
 use crate::door::TenantTx;

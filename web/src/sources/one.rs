@@ -5,7 +5,7 @@ use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
 use crate::frame::{Frame, Nav};
 use crate::route::Route;
-use crate::runs::RunLine;
+use crate::runs::{RunLine, Running};
 use crate::{fixes, text, words};
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -104,7 +104,8 @@ struct Page {
     resources: String,
     scopes: Option<String>,
     error: Option<String>,
-    running: Option<RunLine>,
+    running: Running,
+    is_running: bool,
     runs: Vec<RunLine>,
     next: Option<String>,
     blind: Vec<Blind>,
@@ -120,6 +121,10 @@ struct Page {
 async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
     let id = SourceId(id.into_inner());
     let row = source::get(&mut call.tx, id).await?;
+    let running = Running::read(&mut call, Some(id), href(id)).await?;
+    if call.wants_fragment() {
+        return running.again(&call);
+    }
     let after = words::query(&call.visit().here).find(|(key, _)| key == "after").map(|(_, value)| value);
     let runs = source::runs(&mut call.tx, id, &PageRequest { after, size: 12 }).await?;
     let blind = source::blind_spots(&mut call.tx, id).await?;
@@ -137,7 +142,8 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
         resources: text::number(row.resources),
         scopes: (row.scopes > 0).then(|| text::plural(row.scopes, "scope")),
         error: row.last_error.clone().filter(|_| row.last_state.as_deref() == Some("failed")),
-        running: runs.items.iter().find(|run| run.state == "running").map(|run| RunLine::of(run, now)),
+        is_running: runs.items.iter().any(|run| run.state == "running"),
+        running,
         next: runs.next.map(|after| format!("{}?{}", href(id), fixes::pair("after", &after))),
         runs: runs.items.iter().map(|run| RunLine::of(run, now)).collect(),
         blind: blind.iter().map(|spot| Blind::of(spot, now)).collect(),

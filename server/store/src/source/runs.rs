@@ -85,6 +85,20 @@ pub async fn running(tx: &mut TenantTx) -> Result<Vec<RunRow>, StoreError> {
     Ok(rows)
 }
 
+/// When the last run ended that read anything; none before the first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn read_at(tx: &mut TenantTx) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let at = sqlx::query_scalar(
+        "select max(finished_at) from runs where tenant_id = $1 and state in ('complete', 'partial')",
+    )
+    .bind(tx.tenant().0)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(at)
+}
+
 /// Asks the worker to stop a run. False when it is over already.
 ///
 /// # Errors
