@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use plumbline_aws::{AwsCollector, Operator, Patience};
-use plumbline_core::collect::{CollectError, Collector, Connection, Event};
+use plumbline_core::collect::{CollectError, Collector, Connection, Errand, Event};
 use plumbline_core::resource::Resource;
 use plumbline_core::scope::{Outcome, ScopeKey};
 use secrecy::SecretString;
@@ -13,7 +13,6 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// The stand-in AWS, until this is dropped.
 pub struct StandIn {
@@ -212,7 +211,7 @@ pub async fn read(collector: &AwsCollector, connection: &Connection) -> Result<R
     let (sink, mut events) = tokio::sync::mpsc::channel(256);
     let run = tokio::spawn({
         let (collector, connection) = (collector.clone(), connection.clone());
-        async move { collector.collect(&connection, sink, CancellationToken::new()).await }
+        async move { collector.collect(&connection, Errand::alone(sink)).await }
     });
     let mut read = Read::default();
     while let Some(event) = events.recv().await {

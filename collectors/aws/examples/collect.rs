@@ -4,11 +4,10 @@
 //! Credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 
 use plumbline_aws::{AwsCollector, Operator};
-use plumbline_core::collect::{Collector, Connection, Event};
+use plumbline_core::collect::{Collector, Connection, Errand, Event};
 use secrecy::SecretString;
 use serde_json::json;
 use std::io::Write;
-use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (sink, mut events) = tokio::sync::mpsc::channel(256);
     let collector = AwsCollector::new(Operator { private_endpoints: true, ..Operator::default() });
-    let run = tokio::spawn(async move { collector.collect(&connection, sink, CancellationToken::new()).await });
+    let run = tokio::spawn(async move { collector.collect(&connection, Errand::alone(sink)).await });
     let mut out = std::io::stdout().lock();
     while let Some(event) = events.recv().await {
         match event {

@@ -8,14 +8,13 @@ use crate::services;
 use crate::settings::{Access, Operator, Patience, Secret, Settings};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use plumbline_core::collect::{AccessRecipe, CollectError, Collector, Connection, Event, ProbeLine, Sink};
+use plumbline_core::collect::{AccessRecipe, CollectError, Collector, Connection, Errand, Event, ProbeLine, Sink};
 use plumbline_core::kind::{Kinds, Per};
 use plumbline_core::scope::{Outcome, ScopeKey};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use tokio_util::sync::CancellationToken;
 
 /// Accounts read at once.
 const ACCOUNTS: usize = 4;
@@ -74,10 +73,10 @@ impl Collector for AwsCollector {
     async fn collect(
         &self,
         connection: &Connection,
-        sink: Sink,
-        cancel: CancellationToken,
+        errand: Errand,
     ) -> Result<(), CollectError> {
         let (settings, clients) = self.open(connection).await?;
+        let Errand { sink, cancel, .. } = errand;
         let run = Run { settings, clients, sink };
         tokio::select! {
             done = run.all_accounts() => done,

@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -69,6 +71,53 @@ pub struct AccessRecipe {
     pub text: String,
 }
 
+/// What was read once and never has to be read again, since it cannot change: the layers of images, by their digest. It is
+/// the tenant's own, and outlives runs.
+#[async_trait]
+pub trait Memory: Send + Sync {
+    /// What is kept under these keys; a key that is not there is not known.
+    ///
+    /// # Errors
+    /// [`CollectError::Cancelled`] when the store does not answer: the run cannot go on.
+    async fn recall(&self, keys: &[String]) -> Result<HashMap<String, Vec<u8>>, CollectError>;
+
+    /// Keeps something. What is there already stays.
+    ///
+    /// # Errors
+    /// [`CollectError::Cancelled`] when the store does not answer.
+    async fn keep(&self, key: &str, content: Vec<u8>) -> Result<(), CollectError>;
+}
+
+/// What a run is given: where it sends its events, what earlier runs kept, and when it has to stop.
+#[derive(Clone)]
+pub struct Errand {
+    pub sink: Sink,
+    pub memory: Arc<dyn Memory>,
+    pub cancel: CancellationToken,
+}
+
+impl Errand {
+    /// One that remembers nothing and is not cancelled, for trying a collector by itself.
+    #[must_use]
+    pub fn alone(sink: Sink) -> Self {
+        Self { sink, memory: Arc::new(Forgetful), cancel: CancellationToken::new() }
+    }
+}
+
+/// Keeps nothing.
+struct Forgetful;
+
+#[async_trait]
+impl Memory for Forgetful {
+    async fn recall(&self, _: &[String]) -> Result<HashMap<String, Vec<u8>>, CollectError> {
+        Ok(HashMap::new())
+    }
+
+    async fn keep(&self, _: &str, _: Vec<u8>) -> Result<(), CollectError> {
+        Ok(())
+    }
+}
+
 /// Reads one kind of source. Read-only: nothing it calls changes the source.
 #[async_trait]
 pub trait Collector: Send + Sync {
@@ -91,6 +140,5 @@ pub trait Collector: Send + Sync {
     ///
     /// # Errors
     /// When nothing at all could be read, or on cancellation. Scopes planned and not ended then count as failed.
-    async fn collect(&self, connection: &Connection, sink: Sink, cancel: CancellationToken)
-    -> Result<(), CollectError>;
+    async fn collect(&self, connection: &Connection, errand: Errand) -> Result<(), CollectError>;
 }

@@ -114,6 +114,12 @@ impl FindingId {
     pub fn derive(resource: ResourceId, check: &str) -> Self {
         Self(derive("finding", &[&resource.0.to_string(), check]))
     }
+
+    /// The fingerprint of one of several failures of a check on a resource, such as one flaw of an image.
+    #[must_use]
+    pub fn derive_of(resource: ResourceId, check: &str, subject: &str) -> Self {
+        Self(derive("finding", &[&resource.0.to_string(), check, subject]))
+    }
 }
 
 impl FixId {

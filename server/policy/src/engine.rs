@@ -43,9 +43,10 @@ impl Compiled {
         for (name, text) in imported(&check.rule, library) {
             engine.add_policy(name.clone(), text.clone()).map_err(|e| fail(&e))?;
         }
+        let failures = if tells_apart(&check.rule) { ", \"failures\": failures" } else { "" };
         let module = format!(
             "package check\n\nimport rego.v1\n\n{}\n\ndefault observed := {{}}\n\ndefault message := \"\"\n\n\
-             decision := {{\"status\": status, \"observed\": observed, \"message\": message}}\n",
+             decision := {{\"status\": status, \"observed\": observed, \"message\": message{failures}}}\n",
             check.rule
         );
         engine.add_policy(format!("{}.rego", check.id), module).map_err(|e| fail(&e))?;
@@ -53,6 +54,11 @@ impl Compiled {
         let program = Compiler::compile_from_policy(&policy, &[ENTRY]).map_err(|e| fail(&e))?;
         Ok(Self { check, program })
     }
+}
+
+/// Whether a rule says which of several things fail.
+fn tells_apart(rule: &str) -> bool {
+    rule.lines().any(|line| line.starts_with("failures"))
 }
 
 /// The library files a text imports, and those that they import.
@@ -143,11 +149,30 @@ pub struct Decision {
     pub message: String,
     /// For an unknown verdict: what would have to be readable.
     pub missing: Vec<Missing>,
+    /// For a failing verdict of a rule that tells failures apart: each of them.
+    pub failures: Vec<OneOf>,
+}
+
+/// One of several failures of a check on one resource, as its rule says in `failures`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OneOf {
+    /// What tells it apart and stays the same as long as it fails, such as the id of a flaw.
+    pub subject: String,
+    #[serde(default)]
+    pub observed: Value,
+    #[serde(default)]
+    pub message: String,
+    /// What the fix is applied to; none for what the check's fix says.
+    #[serde(default)]
+    pub fix_target: Option<String>,
+    /// Another of the catalogue's fixes, where it is a better one than the check's own.
+    #[serde(default)]
+    pub fix_key: Option<String>,
 }
 
 impl Decision {
     fn unknown(message: impl Into<String>, missing: Vec<Missing>) -> Self {
-        Self { verdict: Verdict::Unknown, observed: json!({}), message: message.into(), missing }
+        Self { verdict: Verdict::Unknown, observed: json!({}), message: message.into(), missing, failures: Vec::new() }
     }
 }
 
@@ -233,13 +258,16 @@ fn answer(value: &regorus::Value) -> Result<Decision, String> {
     let word = value["status"].as_string().map_err(|_| "it gave no status".to_owned())?;
     let verdict = Verdict::parse(word).ok_or_else(|| format!("{word} is not a verdict"))?;
     let message = value["message"].as_string().map(ToString::to_string).unwrap_or_default();
-    let observed = if verdict == Verdict::Fail {
-        let text = value["observed"].to_json_str().map_err(|error| error.to_string())?;
-        serde_json::from_str(&text).map_err(|error| error.to_string())?
-    } else {
-        json!({})
-    };
-    Ok(Decision { verdict, observed, message, missing: Vec::new() })
+    let fails = verdict == Verdict::Fail;
+    let observed = if fails { read(&value["observed"])? } else { json!({}) };
+    let tells = fails && value["failures"] != regorus::Value::Undefined;
+    let failures = if tells { read(&value["failures"])? } else { Vec::new() };
+    Ok(Decision { verdict, observed, message, missing: Vec::new(), failures })
+}
+
+fn read<T: serde::de::DeserializeOwned>(value: &regorus::Value) -> Result<T, String> {
+    let text = value.to_json_str().map_err(|error| error.to_string())?;
+    serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
 /// What the check needs and does not have. An attribute that is neither there nor said to be unread was not read either:

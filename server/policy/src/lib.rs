@@ -13,5 +13,5 @@ pub mod framework;
 
 pub use catalogue::Catalogue;
 pub use check::Check;
-pub use engine::{Decision, Evaluator, Missing, Related, Subject};
+pub use engine::{Decision, Evaluator, Missing, OneOf, Related, Subject};
 pub use framework::{Control, Framework};

@@ -17,6 +17,7 @@ pub mod fix;
 pub mod identity;
 pub mod job;
 pub mod ledger;
+pub mod memory;
 pub mod page;
 pub mod posture;
 pub mod reconcile;

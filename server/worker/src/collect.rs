@@ -4,8 +4,9 @@ use crate::LEASE;
 use crate::Worker;
 use crate::evaluate::evaluate;
 use crate::intake::Intake;
+use crate::memory::TenantMemory;
 use chrono::TimeDelta;
-use plumbline_core::collect::{CollectError, Collector, Connection};
+use plumbline_core::collect::{CollectError, Collector, Connection, Errand};
 use plumbline_core::id::{RunId, SourceId};
 use plumbline_core::scope::Outcome;
 use plumbline_store::job::{self, Lease, Task};
@@ -84,7 +85,8 @@ impl Poll<'_> {
         let (sink, mut events) = mpsc::channel(EVENTS);
         let collecting = tokio::spawn({
             let cancel = cancel.clone();
-            async move { collector.collect(&connection, sink, cancel).await }
+            let memory = Arc::new(TenantMemory::of(self.worker, self.lease.tenant));
+            async move { collector.collect(&connection, Errand { sink, memory, cancel }).await }
         });
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -14,7 +14,7 @@ use plumbline_core::scope::ScopeKey;
 use plumbline_core::verdict::Verdict;
 use plumbline_policy::check::{Check, FixTarget, Relation, Within};
 use plumbline_policy::engine::Compiled;
-use plumbline_policy::{Catalogue, Decision, Evaluator, Missing, Related, Subject};
+use plumbline_policy::{Catalogue, Decision, Evaluator, Missing, OneOf, Related, Subject};
 use plumbline_store::TenantTx;
 use plumbline_store::reconcile::{self, Decided, Failure, Merged, ScopeSight};
 use plumbline_store::subject::{self, StoredResource};
@@ -296,6 +296,7 @@ impl Round {
                 observed: json!({}),
                 message: "The resource was not seen in the last run.".to_owned(),
                 missing: vec![gap.clone()],
+                failures: Vec::new(),
             },
             None => {
                 let related = self.related(check, one, around);
@@ -320,32 +321,58 @@ impl Round {
     }
 
     fn decided(&self, check: &Check, one: &Judged, decision: Decision) -> Decided {
-        let failure = (decision.verdict == Verdict::Fail).then(|| self.failure(check, one, &decision));
+        let failures = if decision.verdict == Verdict::Fail { self.failures(check, one, &decision) } else { Vec::new() };
         Decided {
             resource: one.row.id(),
             check: check.id.clone(),
             verdict: decision.verdict,
             message: decision.message,
             missing: (!decision.missing.is_empty()).then(|| json!(decision.missing)),
-            failure,
+            failures,
         }
     }
 
-    fn failure(&self, check: &Check, one: &Judged, decision: &Decision) -> Failure {
+    fn failures(&self, check: &Check, one: &Judged, decision: &Decision) -> Vec<Failure> {
+        if decision.failures.is_empty() {
+            let whole = OneOf {
+                subject: String::new(),
+                observed: decision.observed.clone(),
+                message: decision.message.clone(),
+                fix_target: None,
+                fix_key: None,
+            };
+            return vec![self.failure(check, one, whole)];
+        }
+        let mut failures = Vec::with_capacity(decision.failures.len());
+        let mut told: HashSet<&str> = HashSet::new();
+        for of in decision.failures.iter().filter(|of| told.insert(of.subject.as_str())) {
+            failures.push(self.failure(check, one, of.clone()));
+        }
+        failures
+    }
+
+    fn failure(&self, check: &Check, one: &Judged, of: OneOf) -> Failure {
         let row = &one.row;
-        let target = match check.fix.per {
+        let finding = match of.subject.as_str() {
+            "" => FindingId::derive(row.id(), &check.id),
+            subject => FindingId::derive_of(row.id(), &check.id, subject),
+        };
+        let key = of.fix_key.unwrap_or_else(|| check.fix.key.clone());
+        let target = of.fix_target.unwrap_or_else(|| match check.fix.per {
             FixTarget::Account => row.account.clone(),
             FixTarget::Region => format!("{}/{}", row.account, row.region),
             FixTarget::Resource => row.uid.clone(),
-        };
+        });
         Failure {
-            finding: FindingId::derive(row.id(), &check.id),
+            finding,
+            subject: of.subject,
+            message: of.message,
             risk: Risk { severity: check.severity, exposure: row.exposure(), criticality: row.criticality() },
             account: row.account.clone(),
             region: row.region.clone(),
-            observed: decision.observed.clone(),
-            fix: FixId::derive(self.source, &check.fix.key, &target),
-            fix_key: check.fix.key.clone(),
+            observed: of.observed,
+            fix: FixId::derive(self.source, &key, &target),
+            fix_key: key,
             fix_target: target,
         }
     }

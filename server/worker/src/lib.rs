@@ -6,6 +6,7 @@
 mod collect;
 mod evaluate;
 mod intake;
+mod memory;
 mod neighbours;
 mod probe;
 

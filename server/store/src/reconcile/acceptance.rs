@@ -27,7 +27,8 @@ pub async fn apply_acceptance(
          select finding_id, check_id, resource_id, source_id, state as was, $3::text as \"is\", loss as was_loss, loss,
              exposure as was_exposure, exposure, criticality as was_criticality, criticality,
              account as was_account, account, region as was_region, region, fix_id as was_fix, fix_id,
-             null::text as fix_key, null::text as fix_target, severity, risk, observed, message, 'exception'::text as cause
+             null::text as fix_key, null::text as fix_target, severity, risk, observed, message, subject,
+             'exception'::text as cause
          from findings where tenant_id = $1 and finding_id = any($2) and state = $4",
     )
     .bind(tx.tenant().0)

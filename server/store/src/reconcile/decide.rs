@@ -17,14 +17,17 @@ pub struct Decided {
     pub message: String,
     /// For unknown: what is missing.
     pub missing: Option<Value>,
-    /// For fail.
-    pub failure: Option<Failure>,
+    /// For fail: one, or as many as the check tells apart by their subjects.
+    pub failures: Vec<Failure>,
 }
 
 /// What a failing verdict says beyond itself.
 #[derive(Debug, Clone)]
 pub struct Failure {
     pub finding: FindingId,
+    /// What fails, where a check tells several failures of one resource apart: the id of a flaw. Empty otherwise.
+    pub subject: String,
+    pub message: String,
     pub risk: Risk,
     pub account: String,
     pub region: String,
@@ -48,6 +51,10 @@ pub async fn open_decisions(tx: &mut TenantTx) -> Result<(), StoreError> {
     )
     .execute(tx.conn())
     .await?;
+    // A check that fails in many ways on one resource has one verdict and a failure for each.
+    sqlx::query("create temporary table failures (like decided, subject text not null) on commit drop")
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -57,22 +64,37 @@ pub async fn open_decisions(tx: &mut TenantTx) -> Result<(), StoreError> {
 /// When the database does not answer.
 pub async fn decide(tx: &mut TenantTx, batch: &[Decided]) -> Result<(), StoreError> {
     let mut text = String::with_capacity(batch.len() * 96);
+    let mut failures = String::new();
     for decided in batch {
-        line(&mut text, decided);
+        match decided.failures.as_slice() {
+            [one] if one.subject.is_empty() => line(&mut text, decided, &decided.message, Some(one)),
+            several => {
+                line(&mut text, decided, &decided.message, None);
+                several.iter().for_each(|failure| line(&mut failures, decided, &failure.message, Some(failure)));
+            }
+        }
     }
-    let mut copy = tx.conn().copy_in_raw("copy decided from stdin").await?;
+    send(tx, "copy decided from stdin", text).await?;
+    send(tx, "copy failures from stdin", failures).await
+}
+
+async fn send(tx: &mut TenantTx, copy: &'static str, text: String) -> Result<(), StoreError> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut copy = tx.conn().copy_in_raw(copy).await?;
     copy.send(text.into_bytes()).await?;
     copy.finish().await?;
     Ok(())
 }
 
-/// One row in COPY's text format.
-fn line(text: &mut String, decided: &Decided) {
+/// One row in COPY's text format. Rows of `failures` end with their subject.
+fn line(text: &mut String, decided: &Decided, message: &str, failure: Option<&Failure>) {
     let _ = write!(text, "{}\t{}\t{}\t", decided.resource, decided.check, decided.verdict.as_str());
-    escape(text, &decided.message);
+    escape(text, message);
     text.push('\t');
     optional(text, decided.missing.as_ref());
-    match &decided.failure {
+    match failure {
         None => text.push_str(&"\t\\N".repeat(12)),
         Some(failure) => {
             let Risk { severity, exposure, criticality } = failure.risk;
@@ -95,6 +117,10 @@ fn line(text: &mut String, decided: &Decided) {
             escape(text, &failure.fix_key);
             text.push('\t');
             escape(text, &failure.fix_target);
+            if !failure.subject.is_empty() {
+                text.push('\t');
+                escape(text, &failure.subject);
+            }
         }
     }
     text.push('\n');

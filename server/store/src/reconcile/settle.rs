@@ -87,6 +87,7 @@ pub async fn settle(
     // And the joins are done in memory: what is decided in one run is some tens of megabytes.
     sqlx::query("set local work_mem = '64MB'").execute(tx.conn()).await?;
     sqlx::query("analyze decided (resource_id, check_id, verdict, finding_id)").execute(tx.conn()).await?;
+    sqlx::query("analyze failures (resource_id, check_id, finding_id)").execute(tx.conn()).await?;
     let mut turned = turn(tx, source, now).await?;
     find_moved(tx, source, ours, now).await?;
     if ours {
@@ -135,7 +136,7 @@ pub async fn disconnect(
     let mut settled = settle_moved(tx, None, None, weighing, at).await?;
     settled.turned = turned;
     posture(tx, None, weighing, at).await?;
-    sqlx::query("drop table moved, turned, decided").execute(tx.conn()).await?;
+    sqlx::query("drop table moved, turned, decided, failures").execute(tx.conn()).await?;
     Ok(settled)
 }
 
@@ -224,31 +225,38 @@ async fn find_moved(tx: &mut TenantTx, source: SourceId, ours: bool, now: DateTi
              f.state as was, case when f.state = 'accepted' then 'accepted' else 'open' end as \"is\",
              f.loss as was_loss, d.loss, f.exposure as was_exposure, d.exposure, f.criticality as was_criticality,
              d.criticality, f.account as was_account, d.account, f.region as was_region, d.region,
-             f.fix_id as was_fix, d.fix_id, d.fix_key, d.fix_target, d.severity, d.risk, d.observed, d.message,
+             f.fix_id as was_fix, d.fix_id, d.fix_key, d.fix_target, d.severity, d.risk, d.observed, d.message, d.subject,
              case when r.first_seen = $4 then 'new_resource'
                   when $3 and r.changed_at <> $4 then 'ours'
                   when f.state in ('open', 'accepted') and d.loss < f.loss then 'fixed'
+                  when d.subject <> '' then 'new_vulnerability'
                   else 'new_failure' end as cause
-         from decided d
+         from (
+             select *, '' as subject from decided where verdict = 'fail' and finding_id is not null
+             union all
+             select * from failures
+         ) d
          join resources r on r.tenant_id = $1 and r.resource_id = d.resource_id
          left join findings f on f.tenant_id = $1 and f.finding_id = d.finding_id
-         where d.verdict = 'fail' and (f.finding_id is null or f.state = 'resolved' or f.loss <> d.loss
+         where (f.finding_id is null or f.state = 'resolved' or f.loss <> d.loss
              or f.exposure <> d.exposure or f.criticality <> d.criticality or f.account <> d.account
              or f.region <> d.region or f.fix_id <> d.fix_id or f.severity <> d.severity
              or f.observed <> d.observed or f.message <> d.message)
          union all
          select f.finding_id, f.check_id, f.resource_id, f.source_id, f.state, 'resolved', f.loss, f.loss,
              f.exposure, f.exposure, f.criticality, f.criticality, f.account, f.account, f.region, f.region,
-             f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message,
+             f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message, f.subject,
              case when $3 and r.changed_at <> $4 then 'ours' else 'fixed' end
          from decided d
          join findings f on f.tenant_id = $1 and f.resource_id = d.resource_id and f.check_id = d.check_id
          join resources r on r.tenant_id = $1 and r.resource_id = d.resource_id
-         where d.verdict in ('pass', 'not_applicable') and f.state <> 'resolved'
+         where f.state <> 'resolved' and (d.verdict in ('pass', 'not_applicable')
+             or d.verdict = 'fail' and d.finding_id is null
+                and not exists (select from failures x where x.finding_id = f.finding_id))
          union all
          select f.finding_id, f.check_id, f.resource_id, f.source_id, f.state, 'resolved', f.loss, f.loss,
              f.exposure, f.exposure, f.criticality, f.criticality, f.account, f.account, f.region, f.region,
-             f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message, 'fixed'
+             f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message, f.subject, 'fixed'
          from resources r join findings f on f.tenant_id = r.tenant_id and f.resource_id = r.resource_id
          where r.tenant_id = $1 and r.source_id = $2 and r.retired_at = $4 and f.state <> 'resolved'",
     )
@@ -268,7 +276,7 @@ async fn retire_checks(tx: &mut TenantTx, source: SourceId, weighing: &Weighing)
         "insert into moved
          select f.finding_id, f.check_id, f.resource_id, f.source_id, f.state, 'resolved', f.loss, f.loss,
              f.exposure, f.exposure, f.criticality, f.criticality, f.account, f.account, f.region, f.region,
-             f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message, 'ours'
+             f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message, f.subject, 'ours'
          from findings f
          where f.tenant_id = $1 and f.source_id = $2 and f.state <> 'resolved' and f.check_id <> all($3)
              and not exists (select from moved m where m.finding_id = f.finding_id)",
@@ -334,9 +342,9 @@ async fn write_findings(tx: &mut TenantTx, at: DateTime<Utc>) -> Result<(), Stor
     let tenant = tx.tenant().0;
     sqlx::query(
         "insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region,
-             exposure, criticality, loss, risk, fix_id, observed, message, first_seen, opened_at)
+             exposure, criticality, loss, risk, fix_id, observed, message, subject, first_seen, opened_at)
          select $1, finding_id, source_id, resource_id, check_id, \"is\", severity, account, region, exposure, criticality,
-             loss, risk, fix_id, observed, message, $2, $2
+             loss, risk, fix_id, observed, message, subject, $2, $2
          from moved where was is null order by finding_id",
     )
     .bind(tenant)

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use plumbline_core::clock::FrozenClock;
-use plumbline_core::collect::{AccessRecipe, CollectError, Collector, Connection, Event, ProbeLine, Sink};
+use plumbline_core::collect::{AccessRecipe, CollectError, Collector, Connection, Errand, Event, ProbeLine};
 use plumbline_core::id::{Mint, SourceId, TenantId};
 use plumbline_core::resource::{Resource, Unread};
 use plumbline_core::scope::{Outcome, ScopeKey};
@@ -66,7 +66,7 @@ impl Collector for Scripted {
         Ok(vec![ProbeLine { what: "Identity".to_owned(), ok: true, detail: "scripted".to_owned() }])
     }
 
-    async fn collect(&self, _: &Connection, sink: Sink, _: CancellationToken) -> Result<(), CollectError> {
+    async fn collect(&self, _: &Connection, errand: Errand) -> Result<(), CollectError> {
         let steps = self.0.lock().expect("the script").clone();
         for step in steps {
             let event = match step {
@@ -76,7 +76,7 @@ impl Collector for Scripted {
                 Step::Break(why) => return Err(CollectError::Unreachable(why)),
                 Step::Die => std::future::pending().await,
             };
-            sink.send(event).await.map_err(|_| CollectError::Cancelled)?;
+            errand.sink.send(event).await.map_err(|_| CollectError::Cancelled)?;
         }
         Ok(())
     }

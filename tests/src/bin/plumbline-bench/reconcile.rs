@@ -124,7 +124,7 @@ impl<'a> Estate<'a> {
                 verdict: if fixed { Verdict::Pass } else { Verdict::Fail },
                 message: String::new(),
                 missing: None,
-                failure: (!fixed).then(|| self.failure(check, id, resource, changed)),
+                failures: if fixed { Vec::new() } else { vec![self.failure(check, id, resource, changed)] },
             }
         };
         self.checks.iter().enumerate().map(decide).collect()
@@ -133,6 +133,8 @@ impl<'a> Estate<'a> {
     fn failure(&self, check: &Check, id: ResourceId, resource: usize, changed: usize) -> Failure {
         Failure {
             finding: FindingId::derive(id, &check.id),
+            subject: String::new(),
+            message: String::new(),
             risk: Risk { severity: check.severity, exposure: Exposure::Private, criticality: Criticality::Normal },
             account: Self::account(resource),
             region: Self::region(resource),

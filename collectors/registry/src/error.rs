@@ -1,0 +1,63 @@
+//! What keeps us from reading something.
+
+use plumbline_core::resource::Unread;
+use plumbline_core::scope::Outcome;
+use std::fmt::Write as _;
+
+/// Why a scope, an image or a part of it could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error("{permission} was refused: {detail}")]
+    Denied { permission: String, detail: String },
+    /// The registry says that there is no such thing.
+    #[error("{0}")]
+    Missing(String),
+    #[error("{0}")]
+    Failed(String),
+    /// Nobody listens any more.
+    #[error("cancelled")]
+    Closed,
+}
+
+impl ReadError {
+    pub(crate) fn failed(words: impl AsRef<str>) -> Self {
+        Self::Failed(one_line(words.as_ref()))
+    }
+
+    pub(crate) fn into_outcome(self) -> Outcome {
+        match self {
+            Self::Denied { permission, detail } => Outcome::Denied { permission, detail },
+            other => Outcome::Failed { detail: other.to_string() },
+        }
+    }
+
+    /// The same, as why attributes of an image are missing.
+    pub(crate) fn into_unread(self, repository: &str) -> Unread {
+        match self {
+            Self::Denied { permission, detail } => Unread { permission, denied: true, detail },
+            other => Unread { permission: pull(repository), denied: false, detail: one_line(&other.to_string()) },
+        }
+    }
+}
+
+/// The scope of the token protocol that reading a repository takes.
+pub(crate) fn pull(repository: &str) -> String {
+    format!("repository:{repository}:pull")
+}
+
+/// An error with all its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let _ = write!(text, ": {inner}");
+        cause = inner.source();
+    }
+    one_line(&text)
+}
+
+/// At most 400 characters, and none that controls.
+pub(crate) fn one_line(text: &str) -> String {
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().filter(|c| !c.is_control()).take(400).collect()
+}

@@ -1,0 +1,36 @@
+//! Reads an OCI registry: its repositories, the images that their tags name, and what is in them.
+//!
+//! An image is its digest. What a digest stands for cannot change, so that manifests, layers and whole images that an
+//! earlier run has read come out of the tenant's memory; only tags and signatures are asked for anew. Layers are streamed
+//! from the registry through the layer reader, never held whole in memory or on disk. Everything that a registry answers
+//! may be hostile: sizes, pages, redirects and waits are bounded, and every byte is checked against its digest.
+
+mod access;
+mod blob;
+mod challenge;
+mod client;
+mod config;
+mod contents;
+mod digest;
+mod ecr;
+mod error;
+mod glob;
+mod guard;
+mod image;
+mod layers;
+mod manifest;
+mod newest;
+mod paging;
+mod probe;
+mod repository;
+mod resource;
+mod run;
+mod settings;
+mod signature;
+mod tags;
+mod throttle;
+mod token;
+mod verify;
+
+pub use run::RegistryCollector;
+pub use settings::{Auth, Operator, Patience, Policy, Settings};

@@ -1,0 +1,305 @@
+//! Reads a layer, entry by entry.
+
+use super::archive::{Archive, Entry, Kind, damaged};
+use super::compression::Compression;
+use super::contents::{Contents, FileSecret, Link};
+use super::found::{Finds, Found};
+use super::ledger::{Ledger, Stored, Unpacked};
+use super::path::{Meaning, meaning, normal};
+use super::refused::{Limits, Refused};
+use super::{secrets, written};
+use crate::distribution::{Distribution, parse_os_release};
+use crate::packages::{self, Reader};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeSet, HashMap};
+use std::io::{self, BufRead, BufReader, Read};
+
+/// The largest file that is searched for secrets: 1 MiB.
+const TEXT_LIMIT: u64 = 1 << 20;
+
+/// The largest os-release file that is read: 64 KiB.
+const RELEASE_LIMIT: u64 = 64 << 10;
+
+/// Bytes by which a text is told from anything else.
+const SNIFFED: u64 = 1024;
+
+/// Bytes of the archive that are read at a time.
+const AT_A_TIME: usize = 64 << 10;
+
+/// Room that is kept from one file to the next.
+const KEPT_ROOM: usize = 1 << 20;
+
+/// Reads one layer to the end. `stream` is the blob as stored (compressed).
+///
+/// # Errors
+/// When it is not read, and why; nothing of it counts then.
+pub fn read(stream: impl Read, compression: Compression, limits: &Limits) -> Result<Contents, Refused> {
+    read_again(stream, compression, limits, &[])
+}
+
+/// Reads a layer once more, this time with the hard links in mind that the first reading could not follow
+/// ([`Contents::links`]): a file passes before it is known under which other names it is to be looked at. pnpm's store is
+/// the common case.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_again(
+    stream: impl Read,
+    compression: Compression,
+    limits: &Limits,
+    links: &[Link],
+) -> Result<Contents, Refused> {
+    let ledger = Ledger::new(limits);
+    let stored = Stored { source: stream, ledger: &ledger };
+    let unpacked = Unpacked { source: compression.unpack(stored), ledger: &ledger };
+    let archive = Archive::new(BufReader::with_capacity(AT_A_TIME, unpacked), &ledger, limits.entries);
+    let mut reading = Reading::new(limits, links);
+    reading.all(archive).map_err(|why| ledger.refusal(why))?;
+    let mut contents = reading.finish();
+    (contents.compressed, contents.digest) = ledger.stored();
+    (contents.uncompressed, contents.diff_id) = ledger.archive();
+    Ok(contents)
+}
+
+/// A layer that is being read.
+struct Reading<'i> {
+    path_limit: usize,
+    /// Second names that are to be looked at, by the first.
+    second_names: HashMap<&'i str, Vec<&'i str>>,
+    finds: Finds,
+    written: Vec<u64>,
+    removed: BTreeSet<String>,
+    opaque: BTreeSet<String>,
+    links: Vec<Link>,
+    files: u64,
+    devices: u64,
+    /// The file at hand, or its beginning.
+    bytes: Vec<u8>,
+}
+
+impl<'i> Reading<'i> {
+    fn new(limits: &Limits, links: &'i [Link]) -> Self {
+        let mut second_names: HashMap<&str, Vec<&str>> = HashMap::new();
+        for link in links {
+            second_names.entry(&link.target).or_default().push(&link.path);
+        }
+        Self {
+            path_limit: limits.path,
+            second_names,
+            finds: Finds::default(),
+            written: Vec::new(),
+            removed: BTreeSet::new(),
+            opaque: BTreeSet::new(),
+            links: Vec::new(),
+            files: 0,
+            devices: 0,
+            bytes: Vec::new(),
+        }
+    }
+
+    fn all<R: BufRead>(&mut self, mut archive: Archive<'_, R>) -> Result<(), Refused> {
+        while let Some(entry) = archive.next()? {
+            let path = normal(&entry.path, self.path_limit)?;
+            match meaning(&path)? {
+                Meaning::Entry => self.entry(&mut archive, &entry, &path)?,
+                Meaning::Removed(gone) => {
+                    self.finds.hold(gone.len() + size_of::<String>())?;
+                    self.removed.insert(gone);
+                }
+                Meaning::Opaque(folder) => {
+                    self.finds.hold(folder.len() + size_of::<String>())?;
+                    self.opaque.insert(folder);
+                }
+                Meaning::Ignored => {}
+            }
+        }
+        archive.finish()
+    }
+
+    fn entry<R: BufRead>(&mut self, archive: &mut Archive<'_, R>, entry: &Entry, path: &str) -> Result<(), Refused> {
+        let hash = written::of_file(path);
+        if entry.kind == Kind::Folder {
+            self.written.push(written::of_folder(hash));
+            self.finds.forget(path);
+            return self.finds.keep(path, Found { is_folder: true, mode: entry.mode, ..Found::default() });
+        }
+        if path.is_empty() {
+            return Err(Refused::PathTrick("a file that takes the place of the root".to_owned()));
+        }
+        self.written.push(hash);
+        self.files += 1;
+        match entry.kind {
+            Kind::File => self.file(archive, entry, path),
+            Kind::HardLink => self.hard_link(entry, path),
+            Kind::Symlink | Kind::Device | Kind::Folder => {
+                self.devices += u64::from(entry.kind == Kind::Device);
+                self.finds.forget_below(path);
+                Ok(())
+            }
+        }
+    }
+
+    fn file<R: BufRead>(&mut self, archive: &mut Archive<'_, R>, entry: &Entry, path: &str) -> Result<(), Refused> {
+        self.finds.forget_below(path);
+        let is_executable = entry.mode & 0o111 != 0;
+        let second_names = self.second_names.get(path).cloned().unwrap_or_default();
+        let interest = |path: &str| Interest::of(path, is_executable);
+        let all = [path].into_iter().chain(second_names.iter().copied());
+        let is_wanted = all.map(interest).any(|interest| interest.limit().is_some_and(|limit| entry.size <= limit));
+
+        let mut data = archive.bytes(entry);
+        let is_whole = load(&mut data, entry.size, is_wanted, &mut self.bytes).map_err(damaged)?;
+        let bytes = if is_whole { Some(self.bytes.as_slice()) } else { None };
+        let mut found = interest(path).look(path, bytes, entry.size);
+        found.mode = entry.mode;
+        if let Some(text) = bytes.filter(|text| text.len() as u64 <= TEXT_LIMIT && is_text(text)) {
+            found.secrets = secrets_of(path, text);
+        }
+        if is_executable {
+            let mut hash = Sha256::new_with_prefix(&self.bytes);
+            io::copy(&mut data, &mut hash).map_err(damaged)?;
+            found.sha256 = Some(format!("{:x}", hash.finalize()));
+        }
+        let named = second_names.into_iter().map(|name| (name.to_owned(), interest(name).look(name, bytes, entry.size)));
+        found.named = named.collect();
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_ROOM);
+        self.finds.keep(path, found)
+    }
+
+    /// A second name of a file that came before, in this layer or in a lower one.
+    fn hard_link(&mut self, entry: &Entry, path: &str) -> Result<(), Refused> {
+        let target = normal(&entry.target, self.path_limit)?;
+        if target == path {
+            return Ok(());
+        }
+        self.finds.forget_below(path);
+        let named = self.finds.take_named(&target, path);
+        let nothing = Found::default();
+        let first = self.finds.get(&target).filter(|found| !found.is_folder).unwrap_or(&nothing);
+        let mode = entry.mode | first.mode;
+        let interest = Interest::of(path, mode & 0o111 != 0);
+        let known = named.or_else(|| interest.follow(path, first));
+        let is_known = known.is_some();
+        let mut found = known.unwrap_or_else(|| Found {
+            unread: Some(format!("it is a hard link to {target}, which was not looked at for this")),
+            ..Found::default()
+        });
+        found.mode = mode;
+        found.sha256.clone_from(&first.sha256);
+        found.secrets = first.secrets.iter().map(|secret| FileSecret { path: path.to_owned(), ..secret.clone() }).collect();
+        if !is_known {
+            self.finds.hold(path.len() + target.len() + size_of::<Link>())?;
+            self.links.push(Link { path: path.to_owned(), target });
+        }
+        self.finds.keep(path, found)
+    }
+
+    fn finish(mut self) -> Contents {
+        self.written.sort_unstable();
+        self.written.dedup();
+        let mut contents = Contents {
+            files: self.files,
+            devices: self.devices,
+            removed: self.removed.into_iter().collect(),
+            opaque: self.opaque.into_iter().collect(),
+            written: self.written,
+            links: self.links,
+            ..Contents::default()
+        };
+        self.finds.sort_into(&mut contents);
+        contents
+    }
+}
+
+/// What a path is looked at for, secrets aside.
+struct Interest {
+    reader: Option<&'static Reader>,
+    is_release: bool,
+}
+
+impl Interest {
+    fn of(path: &str, is_executable: bool) -> Self {
+        Self { reader: packages::reader_of(path, is_executable), is_release: Distribution::is_os_release(path) }
+    }
+
+    /// The largest file that is looked at, in bytes; none when it is of no interest at any size.
+    fn limit(&self) -> Option<u64> {
+        self.reader.map(|reader| reader.limit).or(self.is_release.then_some(RELEASE_LIMIT))
+    }
+
+    /// What is found in the file; `bytes` are none when it was not read whole.
+    fn look(&self, path: &str, bytes: Option<&[u8]>, size: u64) -> Found {
+        let mut found = Found::default();
+        let Some(limit) = self.limit() else { return found };
+        let Some(bytes) = bytes.filter(|bytes| bytes.len() as u64 <= limit) else {
+            found.unread = Some(format!("it has {size} bytes; at most {limit} are read"));
+            return found;
+        };
+        if self.is_release {
+            found.distribution = parse_os_release(bytes);
+            found.unread = found.distribution.is_none().then(|| "it names no distribution".to_owned());
+        }
+        if let Some(reader) = self.reader {
+            found.read_by = Some(reader.name);
+            match reader.read(packages::File { path, bytes }) {
+                Ok(components) => found.components = components,
+                Err(why) => found.unread = Some(why.to_string()),
+            }
+        }
+        found
+    }
+
+    /// What is found in the file under a second name, from what was found under its first; none when it was not looked at
+    /// for the same.
+    fn follow(&self, path: &str, first: &Found) -> Option<Found> {
+        let mut found = Found::default();
+        if self.is_release {
+            found.distribution = Some(first.distribution.clone()?);
+        }
+        if let Some(reader) = self.reader {
+            found.read_by = Some(first.read_by.filter(|name| *name == reader.name)?);
+            found.unread.clone_from(&first.unread);
+            found.components.clone_from(&first.components);
+            for component in &mut found.components {
+                path.clone_into(&mut component.path);
+            }
+        }
+        Some(found)
+    }
+}
+
+/// Reads a file into `bytes`: whole when it is wanted or is a text of moderate size, else not or its beginning only. True
+/// when it was read whole.
+fn load(data: &mut impl Read, size: u64, is_wanted: bool, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    bytes.clear();
+    if is_wanted {
+        data.read_to_end(bytes)?;
+        return Ok(true);
+    }
+    if size > TEXT_LIMIT {
+        return Ok(false);
+    }
+    data.take(SNIFFED).read_to_end(bytes)?;
+    if !is_text(bytes) {
+        return Ok(bytes.len() as u64 == size);
+    }
+    data.read_to_end(bytes)?;
+    Ok(true)
+}
+
+/// Whether it begins as a text does: without a NUL.
+fn is_text(bytes: &[u8]) -> bool {
+    !bytes.iter().take(SNIFFED as usize).any(|byte| *byte == 0)
+}
+
+fn secrets_of(path: &str, text: &[u8]) -> Vec<FileSecret> {
+    let secret = |one: secrets::Secret| FileSecret {
+        path: path.to_owned(),
+        kind: one.kind.to_owned(),
+        line: one.line,
+        fingerprint: one.fingerprint,
+        test: one.test,
+    };
+    secrets::find(path, text).into_iter().map(secret).collect()
+}
