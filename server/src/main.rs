@@ -3,8 +3,8 @@
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use plumbline_server::config::{self, DatabaseUrls};
-use plumbline_server::demo;
 use plumbline_server::serve::{self, Home, Product};
+use plumbline_server::{demo, feeds};
 use plumbline_store::Database;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -44,6 +44,17 @@ enum Command {
         #[arg(long)]
         demo_estate: Option<PathBuf>,
     },
+    /// Bring in what is known of flaws: OSV advisories, the catalogue of exploited flaws, the exploitation forecast
+    Import {
+        /// What it is called where the age of feeds is shown: debian, npm, …
+        #[arg(long)]
+        feed: String,
+        /// What is in it
+        #[arg(long, value_enum, default_value = "osv")]
+        kind: feeds::FeedKind,
+        /// A zip, a folder or a file
+        path: PathBuf,
+    },
     /// Seal all stored secrets with the first of the keys in PLUMBLINE_MASTER_KEY, so that the others can be taken away
     Reseal,
     /// Ask a running server whether it is well; for health checks of containers
@@ -64,6 +75,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Serve { listen } => web(&listen).await,
         Command::Work => work().await,
         Command::Up { data, listen, demo_estate } => up(&data, &listen, demo_estate.as_deref()).await,
+        Command::Import { feed, kind, path } => import(&feed, kind, &path).await,
         Command::Reseal => reseal().await,
         Command::Health { listen } => serve::health(&listen).await,
     }
@@ -86,6 +98,14 @@ async fn work() -> anyhow::Result<()> {
     let product = Product::open(&given()?.app, config::keyring()?, config::private_endpoints()?).await?;
     // Apart from the web server's single-threaded runtime: jobs use every core.
     in_background(product, serve::on_signal()?).await
+}
+
+async fn import(feed: &str, kind: feeds::FeedKind, path: &Path) -> anyhow::Result<()> {
+    let product = Product::open(&given()?.app, config::keyring()?, false).await?;
+    let done = feeds::import(&product.database, &product.mint, feed, kind, path).await?;
+    let unreadable =
+        if done.unreadable > 0 { format!(", {} could not be read", done.unreadable) } else { String::new() };
+    say(&format!("{} entries of {feed}{unreadable}; {} packages' advisories changed", done.entries, done.changed))
 }
 
 async fn reseal() -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ use plumbline_core::clock::{SharedClock, SystemClock};
 use plumbline_core::collect::Collector;
 use plumbline_core::id::Mint;
 use plumbline_policy::Catalogue;
+use plumbline_registry::RegistryCollector;
 use plumbline_store::reseal::reseal;
 use plumbline_store::seal::Keyring;
 use plumbline_store::{Database, identity, tenant};
@@ -51,12 +52,13 @@ impl Product {
         let clock: SharedClock = Arc::new(SystemClock);
         let aws =
             AwsCollector::new(Operator { private_endpoints, identity: config::variable("PLUMBLINE_AWS_IDENTITY")? });
+        let registry = RegistryCollector::new(plumbline_registry::Operator { private_endpoints }, clock.clone());
         Ok(Self {
             database,
             keyring: Arc::new(keyring),
             mint: Arc::new(Mint::new(clock.clone(), StdRng::from_os_rng())),
             clock,
-            collectors: Arc::from(vec![Arc::new(aws) as Arc<dyn Collector>]),
+            collectors: Arc::from(vec![Arc::new(aws) as Arc<dyn Collector>, Arc::new(registry)]),
             catalogue: Catalogue::builtin(),
             private_endpoints,
         })

@@ -11,6 +11,7 @@ use crate::{text, words};
 use actix_web::HttpResponse;
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
+use plumbline_core::kind::{Kind, Kinds};
 use plumbline_core::layer::Layer;
 use plumbline_core::role::Permission;
 use plumbline_policy::{Catalogue, Check};
@@ -164,7 +165,8 @@ fn key(
     let judged = checks.iter().any(|check| states.contains_key(&check.id));
     let failing: i64 = checks.iter().filter_map(|check| states.get(&check.id)).map(|state| state.failed).sum();
     let score = latest.filter(|_| judged).and_then(|posture| posture.part(&format!("layer:{}", layer.as_str())));
-    let providers: BTreeSet<&str> = checks.iter().filter_map(|check| check.resource.split('.').next()).collect();
+    let providers: BTreeSet<&str> =
+        checks.iter().filter_map(|check| Kinds::builtin().get(&check.resource)).map(Kind::provider).collect();
     let waits = sources.iter().any(|source| providers.contains(source.provider.as_str()));
     Key {
         word: layer.as_str(),
@@ -172,7 +174,7 @@ fn key(
         score: score.map(charts::whole),
         failing: if failing == 0 { "Nothing fails".to_owned() } else { format!("{} fail", text::number(failing)) },
         connect: if waits { "Waiting for the first run" } else { missing(layer) },
-        can_connect: !waits && providers.contains("aws"),
+        can_connect: !waits && !providers.is_empty(),
     }
 }
 

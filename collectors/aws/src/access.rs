@@ -11,7 +11,7 @@ const ROLE: &str = "PlumblineReadOnly";
 
 /// Every action that the collector calls, from the kind catalogue.
 pub(crate) fn actions() -> BTreeSet<&'static str> {
-    let mut actions = Kinds::builtin().permissions();
+    let mut actions = Kinds::builtin().permissions("aws");
     actions.extend(["ec2:DescribeRegions", "organizations:ListAccounts"]);
     // Needs no permission, and cannot be granted.
     actions.remove("sts:GetCallerIdentity");

@@ -70,11 +70,7 @@ impl Collector for AwsCollector {
         crate::probe::probe(&settings, &clients).await
     }
 
-    async fn collect(
-        &self,
-        connection: &Connection,
-        errand: Errand,
-    ) -> Result<(), CollectError> {
+    async fn collect(&self, connection: &Connection, errand: Errand) -> Result<(), CollectError> {
         let (settings, clients) = self.open(connection).await?;
         let Errand { sink, cancel, .. } = errand;
         let run = Run { settings, clients, sink };

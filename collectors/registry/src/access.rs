@@ -75,7 +75,11 @@ fn acr() -> AccessRecipe {
                 "[subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '7f951dda-4ed3-4680-a7ca-43fe172d538d')]",
         },
     });
-    recipe("Azure: the role AcrPull for a service principal (its id and secret are user name and password)", "json", pretty(&assignment))
+    recipe(
+        "Azure: the role AcrPull for a service principal (its id and secret are user name and password)",
+        "json",
+        pretty(&assignment),
+    )
 }
 
 /// `GetAuthorizationToken` cannot be narrowed to a registry.
@@ -116,7 +120,11 @@ mod tests {
             for word in ["push", "delete", "create\"", "put", "ecr:*", "write"] {
                 assert!(!text.contains(word), "{}: {word}", recipe.title);
             }
-            assert!(recipe.language != "json" || serde_json::from_str::<Value>(&recipe.text).is_ok(), "{}", recipe.title);
+            assert!(
+                recipe.language != "json" || serde_json::from_str::<Value>(&recipe.text).is_ok(),
+                "{}",
+                recipe.title
+            );
         }
     }
 }

@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn pieces_come_out_as_one_stream() {
-        let pieces = vec![Piece::Bytes(b"ab".to_vec()), Piece::Bytes(Vec::new()), Piece::Bytes(b"c".to_vec()), Piece::End];
+        let pieces =
+            vec![Piece::Bytes(b"ab".to_vec()), Piece::Bytes(Vec::new()), Piece::Bytes(b"c".to_vec()), Piece::End];
         let (all, digest) = through(3, pieces).unwrap();
         assert_eq!(all, b"abc");
         assert_eq!(digest, Some(Digest::of(b"abc")));

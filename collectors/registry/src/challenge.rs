@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn a_bearer_challenge_names_realm_service_and_scope() {
-        let header = r#"Bearer realm="https://auth.example/token",service="registry.example",scope="repository:a/b:pull,push""#;
+        let header =
+            r#"Bearer realm="https://auth.example/token",service="registry.example",scope="repository:a/b:pull,push""#;
         let challenges = parse(header);
         assert_eq!(challenges.len(), 1);
         assert_eq!(challenges[0].scheme, "bearer");

@@ -3,23 +3,19 @@
 //! Requests are retried when that can help, wait when the registry says so, follow redirects themselves (each address
 //! checked, credentials left at home), and believe no length. See `token` for who sees a credential.
 
-use crate::challenge::{self, Challenge};
+use crate::answer::{Trouble, challenges, judge, read_body, text};
+use crate::credential::{Credentials, Secret};
 use crate::digest::Digest;
-use crate::ecr;
 use crate::error::{ReadError, chain, one_line, pull};
 use crate::guard::{self, PublicOnly};
-use crate::paging;
-use crate::settings::{Auth, Operator, Patience, Scheme, Secret, Settings};
+use crate::operator::{Operator, Patience};
+use crate::settings::{Scheme, Settings};
 use crate::throttle::Throttle;
-use crate::token::{Credentials, Tokens};
+use crate::token::Tokens;
 use plumbline_core::clock::SharedClock;
 use plumbline_core::collect::CollectError;
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LINK, LOCATION, RANGE, WWW_AUTHENTICATE,
-};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
 use reqwest::{Method, Response, StatusCode};
-use serde_json::Value;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -29,10 +25,7 @@ const REDIRECTS: usize = 5;
 /// Largest manifest, in bytes, as the specification has it.
 pub(crate) const MANIFEST: usize = 4 << 20;
 /// Largest page of a list, in bytes.
-const PAGE: usize = 8 << 20;
-const PAGES: usize = 2_000;
-/// The most repositories of a registry, or tags of a repository.
-const MOST: usize = 100_000;
+pub(crate) const PAGE: usize = 8 << 20;
 
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, \
@@ -85,20 +78,13 @@ pub(crate) struct Fetched {
     pub(crate) bytes: Vec<u8>,
 }
 
-struct Ask {
+/// A request before it goes out.
+pub(crate) struct Ask {
     method: Method,
     target: Target,
-    url: Url,
+    pub(crate) url: Url,
     accept: Option<&'static str>,
     from: u64,
-}
-
-/// What a try came to that is no answer.
-enum Trouble {
-    Passing(String),
-    /// Too many requests.
-    Refused(HeaderMap),
-    Final(ReadError),
 }
 
 impl Client {
@@ -112,7 +98,7 @@ impl Client {
         clock: SharedClock,
     ) -> Result<Self, CollectError> {
         let base = settings.base().map_err(CollectError::Settings)?;
-        let credentials = credentials(settings, secret).map_err(CollectError::Settings)?;
+        let credentials = Credentials::of(settings, secret).map_err(CollectError::Settings)?;
         let mut http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -154,31 +140,20 @@ impl Client {
     /// Whether the registry speaks the protocol and lets us in at all.
     pub(crate) async fn ping(&self) -> Result<(), ReadError> {
         let ask = self.ask(Method::GET, Target::Registry, &["v2", ""])?;
-        let answer = self.send(&ask).await?;
-        read_body(answer, PAGE).await.map(|_| ())
+        self.document(&ask, PAGE).await.map(|_| ())
     }
 
     /// Whether anything answers there, whatever it says.
     pub(crate) async fn reach(&self) -> Result<u16, ReadError> {
         let ask = self.ask(Method::GET, Target::Registry, &["v2", ""])?;
-        match self.follow(&ask, None).await {
+        let late = |_| Err(Trouble::Passing("not answered in time".to_owned()));
+        let tried = tokio::time::timeout(self.shared.patience.document, Box::pin(self.follow(&ask, None)));
+        match tried.await.unwrap_or_else(late) {
             Ok(answer) => Ok(answer.status().as_u16()),
             Err(Trouble::Passing(words)) => Err(ReadError::Failed(words)),
             Err(Trouble::Refused(_)) => Ok(StatusCode::TOO_MANY_REQUESTS.as_u16()),
             Err(Trouble::Final(error)) => Err(error),
         }
-    }
-
-    /// All repositories, in the registry's order.
-    pub(crate) async fn catalogue(&self) -> Result<Vec<String>, ReadError> {
-        let ask = self.ask(Method::GET, Target::Catalogue, &["v2", "_catalog"])?;
-        self.list(ask, "repositories").await
-    }
-
-    /// All tags of a repository.
-    pub(crate) async fn tags(&self, repository: &str) -> Result<Vec<String>, ReadError> {
-        let ask = self.ask_of(Method::GET, repository, &["tags", "list"])?;
-        self.list(ask, "tags").await
     }
 
     /// The digest that a tag names now, without the manifest: registries do not count this as a pull.
@@ -201,7 +176,7 @@ impl Client {
         let media_type = text(&headers, CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_owned();
         let digest = Digest::parse(reference).unwrap_or_else(|| Digest::of(&bytes));
         if !digest.matches(&bytes) {
-            return Err(ReadError::Failed(format!("{digest}: the registry sent a manifest of another digest")));
+            return Err(ReadError::rejected(format!("{digest}: the registry sent a manifest of another digest")));
         }
         Ok(Fetched { digest, media_type, bytes })
     }
@@ -213,7 +188,7 @@ impl Client {
         if digest.matches(&bytes) {
             return Ok(bytes);
         }
-        Err(ReadError::Failed(format!("{digest}: the registry sent a blob of another digest")))
+        Err(ReadError::rejected(format!("{digest}: the registry sent a blob of another digest")))
     }
 
     /// A blob from a byte on, to be read as it comes. Its digest is the caller's to check.
@@ -237,51 +212,22 @@ impl Client {
         }
     }
 
-    async fn list(&self, mut ask: Ask, field: &str) -> Result<Vec<String>, ReadError> {
-        let plain = ask.url.clone();
-        ask.url.query_pairs_mut().append_pair("n", "1000");
-        let mut seen = BTreeSet::new();
-        let mut listed = Vec::new();
-        for page in 0..PAGES {
-            if !seen.insert(ask.url.to_string()) {
-                return Err(ReadError::failed(format!("the list of {field} leads in a circle")));
-            }
-            let (headers, bytes) = match self.document(&ask, PAGE).await {
-                // Some registries refuse a page size that others need.
-                Err(ReadError::Failed(_)) if page == 0 && ask.url != plain => {
-                    ask.url = plain.clone();
-                    continue;
-                }
-                answer => answer?,
-            };
-            listed.extend(names(&bytes, field)?);
-            if listed.len() > MOST {
-                return Err(ReadError::failed(format!("more than {MOST} {field}")));
-            }
-            let link = headers.get(LINK).and_then(|value| value.to_str().ok());
-            match paging::next(link, &ask.url).map_err(ReadError::Failed)? {
-                Some(next) => ask.url = next,
-                None => return Ok(listed),
-            }
-        }
-        Err(ReadError::failed(format!("the list of {field} has more than {PAGES} pages")))
-    }
-
-    fn ask_of(&self, method: Method, repository: &str, rest: &[&str]) -> Result<Ask, ReadError> {
+    pub(crate) fn ask_of(&self, method: Method, repository: &str, rest: &[&str]) -> Result<Ask, ReadError> {
         let path: Vec<&str> = std::iter::once("v2").chain(repository.split('/')).chain(rest.iter().copied()).collect();
         self.ask(method, Target::Repository(repository.to_owned()), &path)
     }
 
-    fn ask(&self, method: Method, target: Target, path: &[&str]) -> Result<Ask, ReadError> {
+    pub(crate) fn ask(&self, method: Method, target: Target, path: &[&str]) -> Result<Ask, ReadError> {
         let mut url = self.shared.base.clone();
-        let mut parts = url.path_segments_mut().map_err(|()| ReadError::failed("the registry's address has no path"))?;
+        let mut parts =
+            url.path_segments_mut().map_err(|()| ReadError::failed("the registry's address has no path"))?;
         parts.pop_if_empty().extend(path);
         drop(parts);
         Ok(Ask { method, target, url, accept: None, from: 0 })
     }
 
     /// A small answer, whole. One that breaks off is asked for once more.
-    async fn document(&self, ask: &Ask, limit: usize) -> Result<(HeaderMap, Vec<u8>), ReadError> {
+    pub(crate) async fn document(&self, ask: &Ask, limit: usize) -> Result<(HeaderMap, Vec<u8>), ReadError> {
         match self.document_once(ask, limit).await {
             Err(Trouble::Passing(_)) => self.document_once(ask, limit).await.map_err(Trouble::into_error),
             other => other.map_err(Trouble::into_error),
@@ -291,11 +237,10 @@ impl Client {
     async fn document_once(&self, ask: &Ask, limit: usize) -> Result<(HeaderMap, Vec<u8>), Trouble> {
         let answer = self.send(ask).await.map_err(Trouble::Final)?;
         let headers = answer.headers().clone();
-        let late = || Trouble::Passing(format!("{}: not answered in time", ask.url.path()));
         match tokio::time::timeout(self.shared.patience.document, read_body(answer, limit)).await {
             Ok(Ok(bytes)) => Ok((headers, bytes)),
-            Ok(Err(error)) => Err(Trouble::Passing(error.to_string())),
-            Err(_) => Err(late()),
+            Ok(Err(error)) => Err(Trouble::of_reading(error)),
+            Err(_) => Err(Trouble::Passing(format!("{}: not answered in time", ask.url.path()))),
         }
     }
 
@@ -338,10 +283,10 @@ impl Client {
             }
             drop(answer);
             let header = tokens.answer(&self.shared.http, &ask.target, &challenges, known.as_ref()).await;
-            answer = self.follow(ask, Some(&header.map_err(Trouble::Final)?)).await?;
+            answer = self.follow(ask, Some(&header.map_err(Trouble::of_reading)?)).await?;
         }
         self.shared.throttle.heed(answer.headers());
-        judge(ask, answer).await
+        judge(&ask.target, ask.url.path(), answer).await
     }
 
     /// Sends a request where it leads. Only the registry itself sees the credential.
@@ -377,93 +322,4 @@ impl Client {
         }
         guard::may_go(url, self.shared.private_allowed)
     }
-}
-
-impl Trouble {
-    fn into_error(self) -> ReadError {
-        match self {
-            Self::Final(error) => error,
-            Self::Passing(words) => ReadError::failed(words),
-            Self::Refused(_) => ReadError::failed("the registry refuses more requests for now (429)"),
-        }
-    }
-}
-
-/// What an answer comes to.
-async fn judge(ask: &Ask, answer: Response) -> Result<Response, Trouble> {
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(answer);
-    }
-    let path = ask.url.path();
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(Trouble::Refused(answer.headers().clone()));
-    }
-    let said = said(answer).await;
-    Err(match status.as_u16() {
-        401 | 403 => Trouble::Final(ask.target.denied(&format!("{status} {said}"))),
-        404 => Trouble::Final(ReadError::Missing(one_line(&format!("{path}: {status} {said}")))),
-        408 | 500..=599 => Trouble::Passing(format!("{status} {said}")),
-        _ => Trouble::Final(ReadError::failed(format!("{path}: {status} {said}"))),
-    })
-}
-
-/// The registry's own words for an error.
-async fn said(answer: Response) -> String {
-    let bytes = read_body(answer, 64 * 1024).await.unwrap_or_default();
-    let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let word = |name: &str| body.pointer(&format!("/errors/0/{name}")).and_then(Value::as_str).unwrap_or_default();
-    one_line(&format!("{} {}", word("code"), word("message")))
-}
-
-/// An answer's body, when it is no longer than `limit` bytes.
-pub(crate) async fn read_body(mut answer: Response, limit: usize) -> Result<Vec<u8>, ReadError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| ReadError::Failed(chain(&error.without_url())))? {
-        if body.len() + chunk.len() > limit {
-            return Err(ReadError::failed(format!("the answer has more than {limit} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
-    let all = headers.get_all(WWW_AUTHENTICATE).iter().take(8).filter_map(|value| value.to_str().ok());
-    all.flat_map(challenge::parse).collect()
-}
-
-fn text(headers: &HeaderMap, name: reqwest::header::HeaderName) -> String {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
-}
-
-/// The strings of one page; `null` is an empty page.
-fn names(page: &[u8], field: &str) -> Result<Vec<String>, ReadError> {
-    let wrong = || ReadError::failed(format!("the list of {field} cannot be understood"));
-    let mut page: Value = serde_json::from_slice(page).map_err(|_| wrong())?;
-    match page.get_mut(field).map(Value::take) {
-        Some(Value::Null) => Ok(Vec::new()),
-        Some(list) => serde_json::from_value(list).map_err(|_| wrong()),
-        None => Err(wrong()),
-    }
-}
-
-fn credentials(settings: &Settings, secret: &Secret) -> Result<Credentials, String> {
-    let region = settings.ecr_region()?;
-    if let (Some(region), Some(id), Some(key)) = (region, &secret.access_key_id, &secret.secret_access_key) {
-        return Ok(Credentials::Ecr(Box::new(ecr::Key {
-            region,
-            access_key_id: id.clone(),
-            secret_access_key: key.clone(),
-            session_token: secret.session_token.clone(),
-        })));
-    }
-    Ok(match (&settings.auth, &secret.username, &secret.password, &secret.token) {
-        (Auth::Anonymous, ..) => Credentials::None,
-        (Auth::Token, _, _, Some(token)) => Credentials::Bearer(token.clone()),
-        (_, Some(username), Some(password), _) => {
-            Credentials::Password { username: username.clone(), password: password.clone() }
-        }
-        _ => Credentials::None,
-    })
 }

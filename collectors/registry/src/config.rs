@@ -75,8 +75,8 @@ impl ImageConfig {
     /// # Errors
     /// With one line that says why it is not read.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let read: Self =
-            serde_json::from_slice(bytes).map_err(|e| format!("the image's configuration cannot be understood: {e}"))?;
+        let read: Self = serde_json::from_slice(bytes)
+            .map_err(|e| format!("the image's configuration cannot be understood: {e}"))?;
         let settings = read.config.as_ref();
         let lengths = [
             read.history.as_ref().map_or(0, Vec::len),
@@ -95,7 +95,8 @@ impl ImageConfig {
     pub(crate) fn settings(&self) -> Value {
         let none = Settings::default();
         let settings = self.config.as_ref().unwrap_or(&none);
-        let names = settings.env.iter().flatten().map(|line| line.split_once('=').map_or(line.as_str(), |(name, _)| name));
+        let names =
+            settings.env.iter().flatten().map(|line| line.split_once('=').map_or(line.as_str(), |(name, _)| name));
         let labels: Map<String, Value> =
             settings.labels.iter().flatten().map(|(name, value)| (cut(name), safe(value).into())).collect();
         json!({
@@ -241,6 +242,24 @@ mod tests {
         assert_eq!(makers, [Some("ADD rootfs.tar /".to_owned()), Some("RUN make".to_owned())]);
         assert_eq!(config.makers(3), [None, None, None]);
         assert_eq!(config.history().as_array().map(Vec::len), Some(3));
+    }
+
+    #[test]
+    fn secrets_are_told_by_place_and_never_by_value() {
+        let value = ["q7Vx2mZp9", "LrT4wBnK8s"].concat();
+        let text = serde_json::json!({
+            "config": { "Env": [format!("DB_PASSWORD={value}")], "Labels": { "note": format!("DB_PASSWORD={value}") } },
+            "history": [{ "created_by": "FROM scratch" }, { "created_by": format!("ENV DB_PASSWORD={value}") }],
+        });
+        let config = ImageConfig::parse(text.to_string().as_bytes()).unwrap();
+        let found = config.secrets();
+        let places: Vec<_> = found.iter().map(|one| (one["where"].as_str(), one["name"].as_str())).collect();
+        assert_eq!(
+            places,
+            [(Some("env"), Some("DB_PASSWORD")), (Some("label"), Some("note")), (Some("history"), Some("1"))]
+        );
+        let shown = format!("{found:?} {} {}", config.settings(), config.history());
+        assert!(!shown.contains(&value), "{shown}");
     }
 
     #[test]

@@ -37,14 +37,21 @@ pub(crate) fn layers(
 }
 
 /// The attributes that tell what is in the image; `found` are the secrets of its configuration.
-pub(crate) fn attributes(software: &Software, layers: &[Descriptor], key: &str, found: Vec<Value>) -> Map<String, Value> {
+pub(crate) fn attributes(
+    software: &Software,
+    layers: &[Descriptor],
+    key: &str,
+    found: Vec<Value>,
+) -> Map<String, Value> {
     let digest = |at: u32| usize::try_from(at).ok().and_then(|at| layers.get(at)).map(|layer| layer.digest.as_str());
     let privileged = software.privileged.iter().take(MOST).map(|(layer, file)| {
         json!({ "path": file.path, "mode": format!("{:04o}", file.mode & 0o7777), "layer": digest(*layer) })
     });
-    let unreadable = software.unreadable.iter().take(MOST).map(|(layer, unread)| {
-        json!({ "path": unread.path, "why": unread.why, "layer": digest(*layer) })
-    });
+    let unreadable = software
+        .unreadable
+        .iter()
+        .take(MOST)
+        .map(|(layer, unread)| json!({ "path": unread.path, "why": unread.why, "layer": digest(*layer) }));
     let in_files = software.secrets.iter().map(|(layer, secret, visible)| {
         json!({
             "kind": secret.kind, "where": "file", "path": secret.path, "name": null, "line": secret.line,

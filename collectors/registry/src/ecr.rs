@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn the_answer_carries_the_password() {
-        let answer = br#"{"authorizationData":[{"authorizationToken":"QVdTOnB3","expiresAt":1.7E9,"proxyEndpoint":"x"}]}"#;
+        let answer =
+            br#"{"authorizationData":[{"authorizationToken":"QVdTOnB3","expiresAt":1.7E9,"proxyEndpoint":"x"}]}"#;
         assert_eq!(password(answer).unwrap().expose_secret(), "QVdTOnB3");
         assert!(password(b"{}").is_none());
     }

@@ -12,6 +12,9 @@ pub(crate) enum ReadError {
     /// The registry says that there is no such thing.
     #[error("{0}")]
     Missing(String),
+    /// There is no point in asking the same again.
+    #[error("{0}")]
+    Rejected(String),
     #[error("{0}")]
     Failed(String),
     /// Nobody listens any more.
@@ -22,6 +25,10 @@ pub(crate) enum ReadError {
 impl ReadError {
     pub(crate) fn failed(words: impl AsRef<str>) -> Self {
         Self::Failed(one_line(words.as_ref()))
+    }
+
+    pub(crate) fn rejected(words: impl AsRef<str>) -> Self {
+        Self::Rejected(one_line(words.as_ref()))
     }
 
     pub(crate) fn into_outcome(self) -> Outcome {

@@ -23,8 +23,19 @@ const OF_CONFIG: [&str; 4] = ["Created", "Platform", "Config", "History"];
 const OF_LAYERS: [&str; 6] = ["Secrets", "Distribution", "PrivilegedFiles", "Software", "ComponentCount", "Unreadable"];
 /// All that a digest decides.
 pub(crate) const OF_DIGEST: [&str; 13] = [
-    "MediaType", "Size", "Layers", "Created", "Platform", "Config", "History", "Secrets", "Distribution",
-    "PrivilegedFiles", "Software", "ComponentCount", "Unreadable",
+    "MediaType",
+    "Size",
+    "Layers",
+    "Created",
+    "Platform",
+    "Config",
+    "History",
+    "Secrets",
+    "Distribution",
+    "PrivilegedFiles",
+    "Software",
+    "ComponentCount",
+    "Unreadable",
 ];
 
 /// What a digest stands for; the same wherever and whenever it is read.

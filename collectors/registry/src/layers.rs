@@ -10,7 +10,7 @@ use crate::error::ReadError;
 use crate::manifest::Descriptor;
 use futures::stream::{self, StreamExt};
 use plumbline_core::collect::Memory;
-use plumbline_software::layer::{self, Compression, Contents, Limits, READER_VERSION};
+use plumbline_software::layer::{self, Compression, Contents, Limits, Link, READER_VERSION};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::OnceCell;
@@ -128,9 +128,25 @@ impl Layers {
             let kind: String = layer.media_type.chars().take(200).collect();
             return Err(ReadError::failed(format!("layer {}: its type, {kind}, is not read", digest.short())));
         }
+        let contents = self.stream(client, repository, layer, digest, Vec::new()).await?;
+        if contents.links.is_empty() {
+            return Ok(contents);
+        }
+        // Files that list packages under names that are told only after them: the layer passes once more, once.
+        self.stream(client, repository, layer, digest, contents.links).await
+    }
+
+    async fn stream(
+        &self,
+        client: &Client,
+        repository: &str,
+        layer: &Descriptor,
+        digest: &Digest,
+        links: Vec<Link>,
+    ) -> Result<Contents, ReadError> {
         let (pump, incoming) = blob::channel(layer.size, digest);
         let (limits, wanted) = (self.limits.clone(), digest.clone());
-        let reading = tokio::task::spawn_blocking(move || read_stream(incoming, &limits, &wanted));
+        let reading = tokio::task::spawn_blocking(move || read_stream(incoming, &limits, &links, &wanted));
         let limit = client.patience().layer;
         let pumped = tokio::time::timeout(limit, pump.run(client, repository, digest)).await;
         let read = reading.await.unwrap_or_else(|_| Err("its reader broke down".to_owned()));
@@ -147,11 +163,17 @@ fn key(digest: &Digest) -> String {
 }
 
 /// Reads a layer to its end, and believes it only when the digest is the one that was asked for. Blocks.
-fn read_stream(mut incoming: blob::Incoming, limits: &Limits, wanted: &Digest) -> Result<Contents, String> {
+fn read_stream(
+    mut incoming: blob::Incoming,
+    limits: &Limits,
+    links: &[Link],
+    wanted: &Digest,
+) -> Result<Contents, String> {
     let first = incoming.peek().map_err(|error| error.to_string())?;
     // Registries and builders disagree about media types; the first bytes do not lie about what has to be undone.
     let compression = Compression::sniff(first);
-    let contents = layer::read(&mut incoming, compression, limits).map_err(|refused| refused.to_string())?;
+    let contents =
+        layer::read_again(&mut incoming, compression, limits, links).map_err(|refused| refused.to_string())?;
     let digest = incoming.finish().map_err(|error| error.to_string())?;
     if digest.as_ref() == Some(wanted) { Ok(contents) } else { Err("its bytes have another digest".to_owned()) }
 }

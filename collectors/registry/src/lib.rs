@@ -6,20 +6,25 @@
 //! may be hostile: sizes, pages, redirects and waits are bounded, and every byte is checked against its digest.
 
 mod access;
+mod answer;
 mod blob;
 mod challenge;
 mod client;
 mod config;
 mod contents;
+mod credential;
 mod digest;
 mod ecr;
 mod error;
+mod found;
 mod glob;
 mod guard;
 mod image;
 mod layers;
+mod list;
 mod manifest;
 mod newest;
+mod operator;
 mod paging;
 mod probe;
 mod repository;
@@ -32,5 +37,6 @@ mod throttle;
 mod token;
 mod verify;
 
+pub use operator::{Operator, Patience};
 pub use run::RegistryCollector;
-pub use settings::{Auth, Operator, Patience, Policy, Settings};
+pub use settings::{Auth, Policy, Scheme, Settings};

@@ -86,7 +86,7 @@ pub(crate) struct Index {
 
 /// What a digest turned out to name.
 pub(crate) enum Document {
-    Image(Manifest),
+    Image(Box<Manifest>),
     Index(Index),
     /// Something else that registries keep: a chart, a signature, an attestation. The word says which.
     Artifact(String),
@@ -97,8 +97,7 @@ pub(crate) enum Document {
 /// # Errors
 /// With one line that says why it is not read.
 pub(crate) fn read(fetched: &Fetched) -> Result<Document, String> {
-    let document: Value =
-        serde_json::from_slice(&fetched.bytes).map_err(|_| "the manifest is not JSON".to_owned())?;
+    let document: Value = serde_json::from_slice(&fetched.bytes).map_err(|_| "the manifest is not JSON".to_owned())?;
     let stated = document.get("mediaType").and_then(Value::as_str).unwrap_or(&fetched.media_type).to_owned();
     if document.get("schemaVersion").and_then(Value::as_u64) == Some(1) {
         return Err("the manifest is of Docker's first schema, which is deprecated and not read: push the image anew"
@@ -132,7 +131,7 @@ fn image(document: Value) -> Result<Document, serde_json::Error> {
     let config = manifest.config.media_type.as_str();
     let artifact = manifest.artifact_type.as_deref().filter(|kind| !CONFIGS.contains(kind));
     if CONFIGS.contains(&config) && artifact.is_none() {
-        return Ok(Document::Image(manifest));
+        return Ok(Document::Image(Box::new(manifest)));
     }
     Ok(Document::Artifact(artifact.unwrap_or(config).chars().take(200).collect()))
 }

@@ -75,14 +75,22 @@ fn key(digest: &Digest) -> String {
 
 /// When an image was created, in the words of its maker; empty when it does not say.
 async fn ask(reader: &Reader<'_>, digest: &Digest) -> Result<Vec<u8>, ReadError> {
-    let created = match document(reader, digest).await? {
-        Some(Document::Image(manifest)) => of_image(reader, &manifest).await?,
-        Some(Document::Index(index)) => of_index(reader, &index).await?,
-        Some(Document::Artifact(_)) => NO_IMAGE.to_vec(),
-        None => Vec::new(),
+    let created = match asked(reader, digest).await {
+        // What is broken for good stands last, so that it does not hide the others.
+        Err(ReadError::Missing(_) | ReadError::Rejected(_)) => return Ok(Vec::new()),
+        other => other?,
     };
     reader.memory.keep(&key(digest), created.clone()).await.map_err(|_| ReadError::Closed)?;
     Ok(created)
+}
+
+async fn asked(reader: &Reader<'_>, digest: &Digest) -> Result<Vec<u8>, ReadError> {
+    match document(reader, digest).await? {
+        Some(Document::Image(manifest)) => of_image(reader, &manifest).await,
+        Some(Document::Index(index)) => of_index(reader, &index).await,
+        Some(Document::Artifact(_)) => Ok(NO_IMAGE.to_vec()),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// None for what is not understood: it then stands last, and is said to be unread if it is chosen.

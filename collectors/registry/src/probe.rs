@@ -39,7 +39,9 @@ async fn reach(settings: &Settings, client: &Client) -> ProbeLine {
     match client.reach().await {
         Ok(404) => line("Reach", false, "something answers there that is no registry (404 to /v2/)"),
         Ok(_) if settings.scheme == Scheme::Http => line("Reach", true, "answers over plain HTTP, unprotected"),
-        Ok(_) if settings.ca.is_some() => line("Reach", true, "answers; its certificate is good, with the given authority"),
+        Ok(_) if settings.ca.is_some() => {
+            line("Reach", true, "answers; its certificate is good, with the given authority")
+        }
         Ok(_) => line("Reach", true, "answers; its certificate is good"),
         Err(error) => broken("Reach", &error),
     }

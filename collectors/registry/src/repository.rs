@@ -1,10 +1,11 @@
 //! One repository: its tags, what they name, and every image among that.
 
-use crate::client::{Client, Fetched};
+use crate::client::Client;
 use crate::digest::Digest;
 use crate::error::ReadError;
+use crate::found::{Content, Found};
 use crate::image::{self, Described, Reader};
-use crate::manifest::{self, Document, Manifest};
+use crate::manifest::{self, Document};
 use crate::newest::{self, CANDIDATES, Named};
 use crate::resource;
 use crate::run::Run;
@@ -13,18 +14,16 @@ use crate::tags::{self, Chosen};
 use futures::stream::{self, StreamExt};
 use plumbline_core::collect::{CollectError, Event};
 use plumbline_core::scope::Outcome;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 /// Tags resolved at once.
 const AT_ONCE: usize = 4;
-/// Manifests up to this many bytes are held between finding an image and reading it; larger ones are asked for again.
-const HELD: usize = 64 * 1024;
-
+/// One repository while it is read.
 pub(crate) struct Repository<'a> {
-    run: &'a Run,
-    name: &'a str,
+    pub(crate) run: &'a Run,
+    pub(crate) name: &'a str,
     /// Counts the calls of the scope `registry.images`.
-    client: Client,
+    pub(crate) client: Client,
 }
 
 /// What the tags are and what the chosen ones name.
@@ -39,7 +38,9 @@ pub(crate) struct Listing {
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) images: Vec<SeenImage>,
-    problems: Vec<ReadError>,
+    /// What tags name that is no image.
+    pub(crate) artifacts: Vec<Artifact>,
+    pub(crate) problems: Vec<ReadError>,
     /// Signatures of indexes, which their images share.
     of_indexes: HashMap<Digest, Result<Vec<Signature>, ReadError>>,
 }
@@ -52,25 +53,13 @@ pub(crate) struct SeenImage {
     pub(crate) created: Option<String>,
 }
 
-/// An image that a tag leads to.
-#[derive(Default)]
-struct Found {
-    tags: BTreeSet<String>,
-    index: Option<Digest>,
-    content: Content,
+/// A chart, a bill of materials, or whatever else a registry keeps.
+pub(crate) struct Artifact {
+    pub(crate) digest: Digest,
+    pub(crate) tags: Vec<String>,
+    /// Its media type.
+    pub(crate) kind: String,
 }
-
-#[derive(Default)]
-enum Content {
-    /// Not looked at yet.
-    #[default]
-    Unknown,
-    Known(Described),
-    Manifest(String, Box<Manifest>),
-    Unreadable(String),
-}
-
-type Images = BTreeMap<Digest, Found>;
 
 impl<'a> Repository<'a> {
     pub(crate) fn new(run: &'a Run, name: &'a str) -> Self {
@@ -85,7 +74,10 @@ impl<'a> Repository<'a> {
     /// Reads it all; the scopes of the repository and of its images end here.
     pub(crate) async fn read(&self) -> Result<(), CollectError> {
         let client = self.run.client.counted();
-        let listing = match self.list(&client).await {
+        let limit = self.client.patience().repository;
+        let late = || ReadError::Failed(format!("not finished after {} s", limit.as_secs()));
+        let listed = tokio::time::timeout(limit, Box::pin(self.list(&client))).await;
+        let listing = match listed.unwrap_or_else(|_| Err(late())) {
             Ok(listing) => listing,
             Err(ReadError::Closed) => return Err(CollectError::Cancelled),
             Err(error) => {
@@ -95,12 +87,11 @@ impl<'a> Repository<'a> {
             }
         };
         let mut seen = Seen::default();
-        let limit = self.client.patience().repository;
         let outcome = match tokio::time::timeout(limit, Box::pin(self.images(&listing, &mut seen))).await {
             Ok(Err(ReadError::Closed)) => return Err(CollectError::Cancelled),
             Ok(Err(error)) => error.into_outcome(),
             Ok(Ok(())) => outcome(listing.problems.iter().chain(&seen.problems)),
-            Err(_) => Outcome::Failed { detail: format!("not finished after {} s", limit.as_secs()) },
+            Err(_) => late().into_outcome(),
         };
         let repository = resource::repository(&self.run.settings.host, self.name, &listing, &seen);
         self.run.send(Event::Resource(Box::new(repository))).await?;
@@ -113,7 +104,7 @@ impl<'a> Repository<'a> {
         self.run.send(Event::Ended { scope, outcome, api_calls }).await
     }
 
-    async fn note(&self, words: &str) -> Result<(), ReadError> {
+    pub(crate) async fn note(&self, words: &str) -> Result<(), ReadError> {
         let note = Event::Note(format!("{}: {words}", self.name));
         self.run.send(note).await.map_err(|_| ReadError::Closed)
     }
@@ -147,10 +138,8 @@ impl<'a> Repository<'a> {
         chosen: Vec<String>,
         problems: &mut Vec<ReadError>,
     ) -> Result<Vec<Named>, ReadError> {
-        let asking: Vec<_> = chosen
-            .into_iter()
-            .map(|tag| async move { (client.resolve(self.name, &tag).await, tag) })
-            .collect();
+        let asking: Vec<_> =
+            chosen.into_iter().map(|tag| async move { (client.resolve(self.name, &tag).await, tag) }).collect();
         let mut answers = stream::iter(asking).buffered(AT_ONCE);
         let mut named = Vec::new();
         while let Some((answer, tag)) = answers.next().await {
@@ -173,85 +162,6 @@ impl<'a> Repository<'a> {
         Ok(())
     }
 
-    /// Every image that the chosen tags lead to, by itself or through an index.
-    async fn find(&self, listing: &Listing, seen: &mut Seen) -> Result<Images, ReadError> {
-        let mut tagged: BTreeMap<Digest, BTreeSet<String>> = BTreeMap::new();
-        for one in &listing.named {
-            tagged.entry(one.digest.clone()).or_default().insert(one.tag.clone());
-        }
-        let mut known = self.recall(tagged.keys()).await?;
-        let mut images = Images::new();
-        for (digest, tags) in tagged {
-            if let Some(described) = known.remove(&digest) {
-                let found = images.entry(digest).or_default();
-                found.tags.extend(tags);
-                found.content = Content::Known(described);
-                continue;
-            }
-            match self.client.manifest(self.name, digest.as_str()).await {
-                Ok(fetched) => self.expand(&mut images, &fetched, &tags).await?,
-                Err(ReadError::Closed) => return Err(ReadError::Closed),
-                Err(error) => seen.problems.push(error),
-            }
-        }
-        self.recall_rest(&mut images).await?;
-        Ok(images)
-    }
-
-    /// Adds the image, or the images of the index, that a tag names.
-    async fn expand(&self, images: &mut Images, fetched: &Fetched, tags: &BTreeSet<String>) -> Result<(), ReadError> {
-        match manifest::read(fetched) {
-            Ok(Document::Artifact(_)) => return Ok(()),
-            Ok(Document::Index(index)) => {
-                let strange = index.manifests.iter().filter(|entry| Digest::parse(&entry.digest).is_none()).count();
-                if strange > 0 {
-                    self.note(&format!("{strange} entries of the index {} have no digest", fetched.digest)).await?;
-                }
-                let wanted = index.images().filter(|(entry, _)| {
-                    let platform = entry.platform.as_ref();
-                    platform.is_none_or(|platform| self.run.settings.wants_platform(&platform.name()))
-                });
-                for (_, digest) in wanted {
-                    let found = images.entry(digest).or_default();
-                    found.tags.extend(tags.iter().cloned());
-                    found.index.get_or_insert_with(|| fetched.digest.clone());
-                }
-            }
-            other => {
-                let found = images.entry(fetched.digest.clone()).or_default();
-                found.tags.extend(tags.iter().cloned());
-                found.content = content(other, fetched);
-            }
-        }
-        Ok(())
-    }
-
-    /// What earlier runs have described.
-    async fn recall<'d>(
-        &self,
-        digests: impl Iterator<Item = &'d Digest>,
-    ) -> Result<HashMap<Digest, Described>, ReadError> {
-        let digests: Vec<&Digest> = digests.collect();
-        let keys: Vec<String> = digests.iter().map(|digest| image::key(digest)).collect();
-        let kept = self.run.memory.recall(&keys).await.map_err(|_| ReadError::Closed)?;
-        let described = digests.into_iter().zip(keys).filter_map(|(digest, key)| {
-            let described = serde_json::from_slice(kept.get(&key)?).ok()?;
-            Some((digest.clone(), described))
-        });
-        Ok(described.collect())
-    }
-
-    async fn recall_rest(&self, images: &mut Images) -> Result<(), ReadError> {
-        let unknown = images.iter().filter(|(_, found)| matches!(found.content, Content::Unknown));
-        let unknown: Vec<Digest> = unknown.map(|(digest, _)| digest.clone()).collect();
-        for (digest, described) in self.recall(unknown.iter()).await? {
-            if let Some(found) = images.get_mut(&digest) {
-                found.content = Content::Known(described);
-            }
-        }
-        Ok(())
-    }
-
     async fn image(
         &self,
         digest: &Digest,
@@ -260,9 +170,10 @@ impl<'a> Repository<'a> {
         seen: &mut Seen,
     ) -> Result<(), ReadError> {
         let Found { tags, index, content } = found;
-        let Some(described) = self.describe(digest, content, seen).await? else { return Ok(()) };
+        let Some(described) = self.describe(digest, content).await? else { return Ok(()) };
         let mut tags: Vec<String> = tags.into_iter().collect();
         tags.sort_by(|one, other| tags::natural(other, one));
+        tags.truncate(resource::MOST);
         let signatures = self.signatures(digest, index.as_ref(), all_tags, seen).await;
         if matches!(signatures, Err(ReadError::Closed)) {
             return Err(ReadError::Closed);
@@ -281,18 +192,13 @@ impl<'a> Repository<'a> {
     }
 
     /// What an image is. None for one that is not wanted, and for one that an index names and the registry does not hold.
-    async fn describe(
-        &self,
-        digest: &Digest,
-        content: Content,
-        seen: &mut Seen,
-    ) -> Result<Option<Described>, ReadError> {
+    async fn describe(&self, digest: &Digest, content: Content) -> Result<Option<Described>, ReadError> {
         let content = match content {
             Content::Unknown => match self.client.manifest(self.name, digest.as_str()).await {
                 Ok(fetched) => match manifest::read(&fetched) {
                     Ok(Document::Artifact(_)) => return Ok(None),
                     Ok(Document::Index(_)) => Content::Unreadable("an index within an index is not read".to_owned()),
-                    Ok(Document::Image(manifest)) => Content::Manifest(fetched.media_type, Box::new(manifest)),
+                    Ok(Document::Image(manifest)) => Content::Manifest(fetched.media_type, manifest),
                     Err(why) => Content::Unreadable(why),
                 },
                 Err(ReadError::Missing(_)) => {
@@ -300,10 +206,7 @@ impl<'a> Repository<'a> {
                     return Ok(None);
                 }
                 Err(ReadError::Closed) => return Err(ReadError::Closed),
-                Err(error) => {
-                    seen.problems.push(error.clone());
-                    return Ok(Some(Described::unread(&error.into_unread(self.name))));
-                }
+                Err(error) => return Ok(Some(Described::unread(&error.into_unread(self.name)))),
             },
             other => other,
         };
@@ -340,16 +243,6 @@ impl<'a> Repository<'a> {
             found.extend(known?);
         }
         Ok(found)
-    }
-}
-
-fn content(read: Result<Document, String>, fetched: &Fetched) -> Content {
-    match read {
-        Ok(Document::Image(manifest)) if fetched.bytes.len() <= HELD => {
-            Content::Manifest(fetched.media_type.clone(), Box::new(manifest))
-        }
-        Ok(_) => Content::Unknown,
-        Err(why) => Content::Unreadable(why),
     }
 }
 

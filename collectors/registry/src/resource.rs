@@ -11,8 +11,8 @@ use plumbline_core::scope::ScopeKey;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The most tags and images that a repository's own attributes list.
-const MOST: usize = 1_000;
+/// The most tags of an image, and tags and images of a repository, that their attributes list.
+pub(crate) const MOST: usize = 1_000;
 
 /// The scope of a repository's reader, or of the registry's (`global`).
 pub(crate) fn key(host: &str, region: &str, reader: &str) -> ScopeKey {
@@ -40,7 +40,7 @@ pub(crate) fn registry(host: &str, attributes: Value) -> Resource {
     resource(scope, "registry.registry", host.to_owned(), host.to_owned(), attributes)
 }
 
-/// A repository, with what its tags lead to.
+/// A repository, with what its tags lead to: images, and what is none (`artifact` then says what it is).
 pub(crate) fn repository(host: &str, name: &str, listing: &Listing, seen: &Seen) -> Resource {
     let images = seen.images.iter().take(MOST).map(|image| {
         json!({
@@ -50,11 +50,17 @@ pub(crate) fn repository(host: &str, name: &str, listing: &Listing, seen: &Seen)
             "index": image.index.as_ref().map(Digest::as_str),
             "platform": image.platform,
             "created": image.created,
+            "artifact": null,
         })
     });
-    let selected = listing.named.iter().take(MOST).map(|Named { tag, digest }| {
-        json!({ "tag": tag, "digest": digest.as_str() })
+    let artifacts = seen.artifacts.iter().take(MOST).map(|one| {
+        json!({
+            "uid": null, "digest": one.digest.as_str(), "tags": one.tags, "index": null, "platform": null,
+            "created": null, "artifact": one.kind,
+        })
     });
+    let selected =
+        listing.named.iter().take(MOST).map(|Named { tag, digest }| json!({ "tag": tag, "digest": digest.as_str() }));
     let instant = |text: &&str| chrono::DateTime::parse_from_rfc3339(text).ok();
     let newest = seen.images.iter().filter_map(|image| image.created.as_deref()).max_by_key(instant);
     let attributes = json!({
@@ -62,7 +68,7 @@ pub(crate) fn repository(host: &str, name: &str, listing: &Listing, seen: &Seen)
         "Tags": listing.tags.iter().take(MOST).collect::<Vec<_>>(),
         "TagCount": listing.tags.len(),
         "SelectedTags": selected.collect::<Vec<_>>(),
-        "Images": images.collect::<Vec<_>>(),
+        "Images": images.chain(artifacts).collect::<Vec<_>>(),
         "NewestCreated": newest,
     });
     let attributes = if let Value::Object(attributes) = attributes { attributes } else { Map::new() };

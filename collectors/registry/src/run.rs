@@ -1,11 +1,13 @@
 //! One run over a registry: which repositories there are, and each of them.
 
 use crate::client::Client;
+use crate::credential::Secret;
 use crate::error::ReadError;
 use crate::layers::Layers;
+use crate::operator::{Operator, Patience};
 use crate::repository::Repository;
 use crate::resource;
-use crate::settings::{Auth, Operator, Patience, Scheme, Secret, Settings, is_repository};
+use crate::settings::{Auth, Scheme, Settings, is_repository};
 use crate::verify::TrustedKey;
 use crate::{access, glob, probe};
 use async_trait::async_trait;
@@ -183,13 +185,16 @@ impl Run {
         catalogue: &Result<Option<usize>, ReadError>,
     ) -> Result<(), CollectError> {
         let settings = &self.settings;
-        let mut built = resource::registry(&settings.host, json!({
-            "Host": settings.host,
-            "Scheme": settings.scheme.as_str(),
-            "TlsVerified": settings.scheme == Scheme::Https,
-            "PrivateCa": settings.ca.is_some(),
-            "Authentication": self.client.manner().await,
-        }));
+        let mut built = resource::registry(
+            &settings.host,
+            json!({
+                "Host": settings.host,
+                "Scheme": settings.scheme.as_str(),
+                "TlsVerified": settings.scheme == Scheme::Https,
+                "PrivateCa": settings.ca.is_some(),
+                "Authentication": self.client.manner().await,
+            }),
+        );
         match catalogue {
             Ok(count) => built.attributes.extend([("Catalogue".to_owned(), json!(count))]),
             Err(error) => {
@@ -223,7 +228,8 @@ impl Run {
 
     async fn plan(&self, names: &BTreeSet<String>) -> Result<(), CollectError> {
         let readers = ["registry.repository", "registry.images"];
-        let scopes = names.iter().flat_map(|name| readers.map(|reader| resource::key(&self.settings.host, name, reader)));
+        let scopes =
+            names.iter().flat_map(|name| readers.map(|reader| resource::key(&self.settings.host, name, reader)));
         let scopes: Vec<_> = scopes.collect();
         if scopes.is_empty() { Ok(()) } else { self.send(Event::Planned(scopes)).await }
     }

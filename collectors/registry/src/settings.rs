@@ -1,11 +1,10 @@
-//! What a tenant tells us of a registry, and what the operator of this installation allows.
+//! What a tenant tells us of a registry.
 
+use crate::operator::Operator;
 use crate::verify::TrustedKey;
 use crate::{glob, guard};
 use plumbline_core::collect::{CollectError, Connection};
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 use url::Url;
 
 /// The most patterns, keys and platforms that a source may name.
@@ -93,77 +92,23 @@ pub enum Auth {
 #[serde(tag = "policy", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Policy {
     /// Those that name the images created last.
-    Newest { count: usize },
+    Newest {
+        count: usize,
+    },
     /// The highest semantic versions.
-    Semver { count: usize },
+    Semver {
+        count: usize,
+    },
     All,
-    Glob { patterns: Vec<String> },
+    Glob {
+        patterns: Vec<String>,
+    },
 }
 
 impl Default for Policy {
     fn default() -> Self {
         Self::Newest { count: 5 }
     }
-}
-
-/// The secret of a registry source, as sealed.
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Secret {
-    #[serde(default)]
-    pub(crate) username: Option<String>,
-    #[serde(default)]
-    pub(crate) password: Option<SecretString>,
-    #[serde(default)]
-    pub(crate) token: Option<SecretString>,
-    #[serde(default)]
-    pub(crate) access_key_id: Option<String>,
-    #[serde(default)]
-    pub(crate) secret_access_key: Option<SecretString>,
-    #[serde(default)]
-    pub(crate) session_token: Option<SecretString>,
-}
-
-/// How long to wait for a registry, and how often to ask again.
-#[derive(Debug, Clone)]
-pub struct Patience {
-    /// Tries of one request, the first included.
-    pub attempts: u32,
-    /// The wait before the second try; it doubles.
-    pub first_backoff: Duration,
-    /// The longest single wait, whatever the registry asks for.
-    pub longest_wait: Duration,
-    pub connect: Duration,
-    /// Without a byte.
-    pub idle: Duration,
-    /// For one small answer.
-    pub document: Duration,
-    /// For one layer.
-    pub layer: Duration,
-    /// For all images of one repository.
-    pub repository: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            attempts: 5,
-            first_backoff: Duration::from_millis(500),
-            longest_wait: Duration::from_secs(60),
-            connect: Duration::from_secs(5),
-            idle: Duration::from_secs(30),
-            document: Duration::from_secs(60),
-            layer: Duration::from_secs(60 * 60),
-            repository: Duration::from_secs(4 * 60 * 60),
-        }
-    }
-}
-
-/// What the operator allows to all tenants.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Operator {
-    /// Registries on loopback, link-local and private addresses.
-    pub private_endpoints: bool,
 }
 
 impl Settings {
@@ -207,7 +152,9 @@ impl Settings {
             let name = pattern.trim_start_matches('!');
             let plain = name.replace(['*', '?'], "x");
             if !is_repository(&plain) {
-                return Err(format!("{pattern} is neither a repository, such as team/api, nor a pattern, such as team/*."));
+                return Err(format!(
+                    "{pattern} is neither a repository, such as team/api, nor a pattern, such as team/*."
+                ));
             }
         }
         if !self.has_catalogue() && self.needs_catalogue() {
@@ -233,9 +180,9 @@ impl Settings {
     pub(crate) fn named(&self) -> impl Iterator<Item = String> {
         let plain = self.repositories.iter().filter(|name| !name.starts_with('!') && !glob::is_pattern(name));
         let hub = self.is_docker_hub();
-        plain.filter(|name| !self.excluded(name)).map(move |name| {
-            if hub && !name.contains('/') { format!("library/{name}") } else { name.clone() }
-        })
+        plain
+            .filter(|name| !self.excluded(name))
+            .map(move |name| if hub && !name.contains('/') { format!("library/{name}") } else { name.clone() })
     }
 
     fn excluded(&self, name: &str) -> bool {
@@ -279,7 +226,8 @@ impl Settings {
         let Auth::Ecr { region } = &self.auth else { return Ok(None) };
         let from_host = || self.host.split_once(".dkr.ecr.").and_then(|(_, rest)| rest.split('.').next());
         let region = region.as_deref().or_else(from_host).unwrap_or_default();
-        let sound = !region.is_empty() && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let sound =
+            !region.is_empty() && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if sound { Ok(Some(region.to_owned())) } else { Err("The region of the ECR registry is missing.".to_owned()) }
     }
 }
@@ -298,24 +246,6 @@ impl Policy {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Secret {
-    pub(crate) fn of(connection: &Connection, settings: &Settings) -> Result<Self, CollectError> {
-        let text = connection.secret.expose_secret();
-        let read = if text.trim().is_empty() { Ok(Self::default()) } else { serde_json::from_str(text) };
-        let secret: Self =
-            read.map_err(|_| CollectError::Settings("The stored credential is not that of a registry.".to_owned()))?;
-        let password = secret.username.is_some() && secret.password.is_some();
-        let key = secret.access_key_id.is_some() && secret.secret_access_key.is_some();
-        let missing = match settings.auth {
-            Auth::Anonymous => None,
-            Auth::Token => secret.token.is_none().then_some("The token is missing."),
-            Auth::Ecr { .. } => (!password && !key).then_some("The access key is missing."),
-            _ => (!password).then_some("The user name or the password is missing."),
-        };
-        missing.map_or(Ok(secret), |words| Err(CollectError::Settings(words.to_owned())))
     }
 }
 
@@ -345,6 +275,7 @@ pub(crate) fn is_repository(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::SecretString;
     use serde_json::{Value, json};
 
     const PRIVATE: Operator = Operator { private_endpoints: true };
@@ -417,14 +348,5 @@ mod tests {
     fn the_region_of_ecr_is_in_its_host() {
         let ecr = json!({ "host": "111122223333.dkr.ecr.eu-west-1.amazonaws.com", "auth": { "by": "ecr" } });
         assert_eq!(read(ecr, PRIVATE).unwrap().ecr_region().unwrap().as_deref(), Some("eu-west-1"));
-    }
-
-    #[test]
-    fn a_credential_that_lacks_its_half_is_refused() {
-        let settings = read(json!({ "host": "r.example", "auth": { "by": "harbor" } }), PRIVATE).unwrap();
-        for (secret, good) in [("{}", false), (r#"{"username":"a"}"#, false), (r#"{"username":"a","password":"b"}"#, true)] {
-            let connection = Connection { settings: json!({}), secret: SecretString::from(secret) };
-            assert_eq!(Secret::of(&connection, &settings).is_ok(), good, "{secret}");
-        }
     }
 }

@@ -16,7 +16,9 @@ pub(crate) fn is_tag(tag: &str) -> bool {
 pub(crate) fn is_referrer(tag: &str) -> bool {
     let hex = |text: &str, length| text.len() >= length && text.bytes().take(length).all(|b| b.is_ascii_hexdigit());
     let after = |text: Option<&str>, length: usize| {
-        text.is_some_and(|text| hex(text, length) && text.get(length..).is_some_and(|end| end.is_empty() || end.starts_with('.')))
+        text.is_some_and(|text| {
+            hex(text, length) && text.get(length..).is_some_and(|end| end.is_empty() || end.starts_with('.'))
+        })
     };
     after(tag.strip_prefix("sha256-"), 64) || after(tag.strip_prefix("sha512-"), 121)
 }
@@ -119,7 +121,10 @@ mod tests {
     #[test]
     fn patterns_choose_and_exclude() {
         let policy = Policy::Glob { patterns: vec!["release-*".to_owned(), "!*-dirty".to_owned()] };
-        assert_eq!(these(&policy, &["release-2", "release-10", "release-2-dirty", "main"]), ["release-10", "release-2"]);
+        assert_eq!(
+            these(&policy, &["release-2", "release-10", "release-2-dirty", "main"]),
+            ["release-10", "release-2"]
+        );
     }
 
     #[test]

@@ -36,9 +36,9 @@ impl Throttle {
     /// Heeds what any answer says of what is left.
     pub(crate) fn heed(&self, headers: &HeaderMap) {
         if remaining(headers) == Some(0) {
-            // Docker Hub tells its window, not when it began: a short pause now, and its refusal if that was not enough.
-            let reset = seconds(headers, "ratelimit-reset").unwrap_or(self.longest);
-            self.pause(reset.min(self.longest));
+            // Docker Hub tells its window, not when it ends: a short pause then, and its refusal if that was not enough.
+            let reset = seconds(headers, "ratelimit-reset").unwrap_or(Duration::from_secs(1));
+            self.pause(reset);
         }
     }
 

@@ -6,11 +6,10 @@
 
 use crate::challenge::Challenge;
 use crate::client::Target;
+use crate::credential::{Credentials, basic, header};
 use crate::ecr;
 use crate::error::{ReadError, chain};
 use crate::guard;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use plumbline_core::clock::SharedClock;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -30,19 +29,6 @@ const USUAL_LIFE: u64 = 60;
 const LONGEST_LIFE: u64 = 12 * 60 * 60;
 /// A token that has less than this to live is not used any more.
 const MARGIN: u64 = 10;
-
-/// What we have to show.
-#[derive(Clone)]
-pub(crate) enum Credentials {
-    None,
-    Password {
-        username: String,
-        password: SecretString,
-    },
-    /// A bearer token of the registry itself.
-    Bearer(SecretString),
-    Ecr(Box<ecr::Key>),
-}
 
 /// Answers challenges, and remembers the answers.
 pub(crate) struct Tokens {
@@ -152,14 +138,16 @@ impl Tokens {
     async fn basic(&self, http: &reqwest::Client, target: &Target) -> Result<Kept, ReadError> {
         let (header, life) = match &self.credentials {
             Credentials::Password { username, password } => (basic(username, password)?, None),
-            Credentials::Ecr(key) => (self.from_ecr(http, key).await?, Some(Duration::from_secs(LONGEST_LIFE - 60 * 60))),
+            Credentials::Ecr(key) => {
+                (self.ecr_password(http, key).await?, Some(Duration::from_secs(LONGEST_LIFE - 60 * 60)))
+            }
             Credentials::None => return Err(target.denied("the registry wants a user name and a password")),
             Credentials::Bearer(_) => return Err(target.denied("the registry does not take the token")),
         };
         Ok(Kept { header, scopes: BTreeSet::new(), until: life.map(|life| Instant::now() + life) })
     }
 
-    async fn from_ecr(&self, http: &reqwest::Client, key: &ecr::Key) -> Result<HeaderValue, ReadError> {
+    async fn ecr_password(&self, http: &reqwest::Client, key: &ecr::Key) -> Result<HeaderValue, ReadError> {
         let denied = |detail: &str| ReadError::Denied {
             permission: "ecr:GetAuthorizationToken".to_owned(),
             detail: detail.to_owned(),
@@ -174,7 +162,7 @@ impl Tokens {
             400 | 401 | 403 => return Err(denied("AWS does not take the access key")),
             status => return Err(ReadError::Failed(format!("ECR's token service answered {status}"))),
         }
-        let bytes = crate::client::read_body(answer, LARGEST).await?;
+        let bytes = crate::answer::read_body(answer, LARGEST).await?;
         let password = ecr::password(&bytes).ok_or_else(|| ReadError::failed("ECR's answer holds no token"))?;
         header("Basic", password.expose_secret())
     }
@@ -219,15 +207,15 @@ impl Tokens {
     fn realm(&self, challenge: &Challenge) -> Result<Url, ReadError> {
         let realm = challenge.get("realm").unwrap_or_default();
         let url = Url::parse(realm)
-            .map_err(|_| ReadError::failed(format!("the token service's address, {realm}, is none")))?;
+            .map_err(|_| ReadError::rejected(format!("the token service's address, {realm}, is none")))?;
         guard::may_go(&url, self.private_allowed)
-            .map_err(|why| ReadError::failed(format!("the token service {realm}: {why}")))?;
+            .map_err(|why| ReadError::rejected(format!("the token service {realm}: {why}")))?;
         if self.base.scheme() == "https" && url.scheme() != "https" {
-            return Err(ReadError::failed(format!("the token service {realm} is not spoken to over plain HTTP")));
+            return Err(ReadError::rejected(format!("the token service {realm} is not spoken to over plain HTTP")));
         }
         if !matches!(self.credentials, Credentials::None) && !self.is_confidant(&url) {
             let host = url.host_str().unwrap_or_default();
-            return Err(ReadError::failed(format!(
+            return Err(ReadError::rejected(format!(
                 "the registry's token service is {host}, which is not known to belong to it: no credential is sent \
                  there unless the settings name it as the token host"
             )));
@@ -256,22 +244,13 @@ async fn granted(answer: reqwest::Response, target: &Target) -> Result<Granted, 
     match answer.status().as_u16() {
         200 => {}
         400 | 401 | 403 => return Err(target.denied("the token service does not take the credential")),
-        429 => return Err(ReadError::failed("the token service has been asked too often")),
-        status => return Err(ReadError::Failed(format!("the token service answered {status}"))),
+        408 | 429 | 500..=599 => {
+            return Err(ReadError::failed(format!("the token service answered {}", answer.status())));
+        }
+        status => return Err(ReadError::rejected(format!("the token service answered {status}"))),
     }
-    let bytes = crate::client::read_body(answer, LARGEST).await?;
+    let bytes = crate::answer::read_body(answer, LARGEST).await?;
     serde_json::from_slice(&bytes).map_err(|_| ReadError::failed("the token service's answer cannot be understood"))
-}
-
-fn basic(username: &str, password: &SecretString) -> Result<HeaderValue, ReadError> {
-    header("Basic", &STANDARD.encode(format!("{username}:{}", password.expose_secret())))
-}
-
-fn header(scheme: &str, value: &str) -> Result<HeaderValue, ReadError> {
-    let mut header = HeaderValue::try_from(format!("{scheme} {value}"))
-        .map_err(|_| ReadError::failed("the credential has characters that cannot be sent"))?;
-    header.set_sensitive(true);
-    Ok(header)
 }
 
 #[cfg(test)]

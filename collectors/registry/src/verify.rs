@@ -50,7 +50,9 @@ impl TrustedKey {
         } else if names(RSA) {
             &RSA_PKCS1_2048_8192_SHA256
         } else {
-            return Err("A trusted key is of a kind that is not known: ECDSA (P-256, P-384), Ed25519 and RSA are.".into());
+            return Err(
+                "A trusted key is of a kind that is not known: ECDSA (P-256, P-384), Ed25519 and RSA are.".into()
+            );
         };
         let fingerprint = hex::encode(Sha256::digest(&der));
         Ok(Self { der, algorithm, fingerprint })
@@ -112,11 +114,7 @@ struct EnvelopeSignature {
 ///
 /// # Errors
 /// With why it is by none, in a line.
-pub(crate) fn bundle<'a>(
-    keys: &'a [TrustedKey],
-    bundle: &[u8],
-    digest: &str,
-) -> Result<&'a TrustedKey, &'static str> {
+pub(crate) fn bundle<'a>(keys: &'a [TrustedKey], bundle: &[u8], digest: &str) -> Result<&'a TrustedKey, &'static str> {
     let Bundle { dsse_envelope: envelope } =
         serde_json::from_slice(bundle).map_err(|_| "the bundle cannot be understood")?;
     let payload = STANDARD.decode(&envelope.payload).map_err(|_| "the bundle cannot be understood")?;
@@ -144,7 +142,8 @@ fn authenticated(kind: &str, payload: &[u8]) -> Vec<u8> {
 fn statement_is_about(statement: &[u8], digest: &str) -> bool {
     let statement: Value = serde_json::from_slice(statement).unwrap_or_default();
     let Some((algorithm, hex)) = digest.split_once(':') else { return false };
-    let is_signature = statement.get("predicateType").and_then(Value::as_str) == Some("https://sigstore.dev/cosign/sign/v1");
+    let is_signature =
+        statement.get("predicateType").and_then(Value::as_str) == Some("https://sigstore.dev/cosign/sign/v1");
     let subjects = statement.get("subject").and_then(Value::as_array).into_iter().flatten();
     let mut digests = subjects.filter_map(|subject| subject.pointer("/digest")?.get(algorithm)?.as_str());
     is_signature && digests.any(|one| one == hex)

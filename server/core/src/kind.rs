@@ -53,6 +53,13 @@ impl Kind {
         })
     }
 
+    /// What it is read from, as a source's row names it. A kind that many providers have, such as `image`, is the one's
+    /// whose reader lists it.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        self.kind.split_once('.').map_or_else(|| self.service(), |(provider, _)| provider)
+    }
+
     /// The service part of the reader.
     #[must_use]
     pub fn service(&self) -> &str {
@@ -117,10 +124,14 @@ impl Kinds {
         self.0.values()
     }
 
-    /// Every permission that reading all of it takes, sorted.
+    /// Every permission that reading all of a provider's takes, sorted.
     #[must_use]
-    pub fn permissions(&self) -> BTreeSet<&str> {
-        self.iter().flat_map(|k| k.list.iter().chain(k.details.values())).map(String::as_str).collect()
+    pub fn permissions(&self, provider: &str) -> BTreeSet<&str> {
+        self.iter()
+            .filter(|kind| kind.provider() == provider)
+            .flat_map(|k| k.list.iter().chain(k.details.values()))
+            .map(String::as_str)
+            .collect()
     }
 }
 
@@ -146,7 +157,7 @@ mod tests {
     #[test]
     fn every_embedded_kind_reads() {
         for kind in Kinds::builtin().iter() {
-            assert!(kind.kind.starts_with("aws."), "{} names its provider", kind.kind);
+            assert!(["aws", "registry"].contains(&kind.provider()), "{} names its provider", kind.kind);
             assert!(!kind.list.is_empty(), "{} says which permission lists it", kind.kind);
             assert!(kind.reader.contains('.'), "{}: reader is <service>.<what>", kind.kind);
         }

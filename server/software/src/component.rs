@@ -195,10 +195,7 @@ mod tests {
         let debian = Distribution::new("debian", "12");
         let mut curl = Component::new(Type::Deb, "curl", "1:7.88.1-10+deb12u5", "var/lib/dpkg/status");
         curl.architecture = Some("amd64".to_owned());
-        assert_eq!(
-            curl.purl(Some(&debian)),
-            "pkg:deb/debian/curl@1:7.88.1-10%2Bdeb12u5?arch=amd64&distro=debian-12"
-        );
+        assert_eq!(curl.purl(Some(&debian)), "pkg:deb/debian/curl@1:7.88.1-10%2Bdeb12u5?arch=amd64&distro=debian-12");
         let scoped = Component::new(Type::Npm, "@babel/core", "7.1.0", "");
         assert_eq!(scoped.purl(None), "pkg:npm/%40babel/core@7.1.0");
         let maven = Component::new(Type::Maven, "org.example:tool", "1.0", "");

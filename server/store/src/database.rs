@@ -1,6 +1,6 @@
 //! The pool, and who holds it.
 
-use crate::door::{IdentityTx, QueueTx, TenantTx};
+use crate::door::{FeedTx, IdentityTx, QueueTx, TenantTx};
 use crate::error::StoreError;
 use plumbline_core::id::TenantId;
 use sqlx::PgPool;
@@ -73,6 +73,14 @@ impl Database {
     /// When no connection can be had.
     pub async fn queue(&self) -> Result<QueueTx, StoreError> {
         QueueTx::open(&self.pool).await
+    }
+
+    /// Opens a transaction that may change advisories.
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn feeds(&self) -> Result<FeedTx, StoreError> {
+        FeedTx::open(&self.pool).await
     }
 
     /// Whether the database answers.

@@ -73,6 +73,11 @@ door! {
 }
 
 door! {
+    /// A transaction that sees advisories, which are the same for all tenants, and may change them.
+    FeedTx, "begin; set local role plumbline_feeds"
+}
+
+door! {
     /// A transaction that sees the jobs of all tenants, and nothing else.
     QueueTx, "begin; set local role plumbline_queue"
 }

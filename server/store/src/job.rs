@@ -18,6 +18,8 @@ pub enum Task {
     Probe { source_id: SourceId },
     /// End accepted risks whose time is over.
     EndExceptions,
+    /// Hold the tenant's packages against advisories that changed.
+    Match,
 }
 
 impl Task {
@@ -27,6 +29,7 @@ impl Task {
             Self::Collect { source_id } => format!("collect {source_id}"),
             Self::Probe { source_id } => format!("probe {source_id}"),
             Self::EndExceptions => "end-exceptions".to_owned(),
+            Self::Match => "match".to_owned(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! All SQL of Plumbline.
 //!
-//! The pool is private. There are three doors, each a transaction that enters a role of its own: [`TenantTx`] sees one
-//! tenant's rows, [`IdentityTx`] sees people and memberships before a tenant is chosen, [`QueueTx`] sees jobs. Queries
-//! are plain functions that take a door, one file a noun.
+//! The pool is private. There are four doors, each a transaction that enters a role of its own: [`TenantTx`] sees one
+//! tenant's rows, [`IdentityTx`] sees people and memberships before a tenant is chosen, [`QueueTx`] sees jobs, [`FeedTx`]
+//! changes advisories. Queries are plain functions that take a door, one file a noun.
 
 mod database;
 mod door;
@@ -12,6 +12,7 @@ pub mod seal;
 pub mod attestation;
 pub mod compliance;
 pub mod exception;
+pub mod feed;
 pub mod finding;
 pub mod fix;
 pub mod identity;
@@ -24,11 +25,12 @@ pub mod reconcile;
 pub mod reseal;
 pub mod resource;
 pub mod run;
+pub mod software;
 pub mod source;
 pub mod subject;
 pub mod tenant;
 
 pub use database::Database;
-pub use door::{IdentityTx, QueueTx, TenantTx};
+pub use door::{FeedTx, IdentityTx, QueueTx, TenantTx};
 pub use error::StoreError;
 pub use page::{Page, PageRequest};

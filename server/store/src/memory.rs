@@ -24,12 +24,14 @@ pub async fn recall(tx: &mut TenantTx, keys: &[String]) -> Result<HashMap<String
 /// # Errors
 /// When the database does not answer.
 pub async fn keep(tx: &mut TenantTx, key: &str, content: &[u8], now: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query("insert into memories (tenant_id, key, content, kept_at) values ($1, $2, $3, $4) on conflict do nothing")
-        .bind(tx.tenant().0)
-        .bind(key)
-        .bind(content)
-        .bind(now)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "insert into memories (tenant_id, key, content, kept_at) values ($1, $2, $3, $4) on conflict do nothing",
+    )
+    .bind(tx.tenant().0)
+    .bind(key)
+    .bind(content)
+    .bind(now)
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::LEASE;
 use crate::Worker;
 use crate::evaluate::evaluate;
 use crate::intake::Intake;
+use crate::matching;
 use crate::memory::TenantMemory;
 use chrono::TimeDelta;
 use plumbline_core::collect::{CollectError, Collector, Connection, Errand};
@@ -136,6 +137,7 @@ impl Poll<'_> {
     /// Everything that the run changes, in one transaction.
     async fn settle(mut self, read: Result<(), CollectError>) -> anyhow::Result<()> {
         let worker = self.worker;
+        matching::prepare(worker, self.lease, self.run).await?;
         let mut tx = worker.database.tenant(self.lease.tenant).await?;
         // First: from here on the job is ours however long the lock and the rest take.
         job::fence(&mut tx, self.lease).await?;
@@ -153,7 +155,8 @@ impl Poll<'_> {
         reconcile::open_decisions(&mut tx).await?;
         let sight = evaluate(worker, &mut tx, self.source, &merged, &turned, self.everything, now).await?;
         let settled =
-            reconcile::settle(&mut tx, self.source, self.run, &worker.weighing, self.everything, sight, now).await?;
+            reconcile::settle(&mut tx, self.source, Some(self.run), &worker.weighing, self.everything, sight, now)
+                .await?;
         self.intake.progress.resources_retired = i32::try_from(merged.retired.len()).unwrap_or(i32::MAX);
         run::progress(&mut tx, self.run, &self.intake.progress).await?;
         if !matches!(read, Err(CollectError::Cancelled)) {

@@ -4,6 +4,7 @@
 //! resource, a scope coming into or going out of sight, the content itself, or time.
 
 use crate::Worker;
+use crate::images;
 use crate::intake::missing;
 use crate::neighbours::{Around, Neighbours};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -231,6 +232,8 @@ impl Round {
         };
         self.everything
             || check.depends_on_time()
+            // A new image may be a better base for the others.
+            || (check.resource == "image" && touched("image"))
             || self.touched.sight.contains(&(account.to_owned(), check.resource.clone()))
             || check.related.values().any(|relation| related(relation.within, &relation.kind))
     }
@@ -245,7 +248,11 @@ impl Round {
         changed: Option<&HashSet<ResourceId>>,
         neighbours: &mut Neighbours,
     ) -> anyhow::Result<()> {
-        let judged: Vec<Judged> = rows.into_iter().map(|row| Judged { subject: to_subject(&row), row }).collect();
+        let mut judged: Vec<Judged> = rows.into_iter().map(|row| Judged { subject: to_subject(&row), row }).collect();
+        if judged.first().is_some_and(|one| one.row.kind == "image") {
+            let mut subjects: Vec<&mut Subject> = judged.iter_mut().map(|one| &mut one.subject).collect();
+            images::enrich(tx, &mut subjects).await?;
+        }
         let relations: Vec<&Relation> = all.iter().flat_map(|compiled| compiled.check.related.values()).collect();
         let ids: Vec<(ResourceId, &str)> = judged.iter().map(|one| (one.row.id(), one.row.uid.as_str())).collect();
         let mut around = neighbours.around(tx, &ids, &relations).await?;
@@ -321,7 +328,8 @@ impl Round {
     }
 
     fn decided(&self, check: &Check, one: &Judged, decision: Decision) -> Decided {
-        let failures = if decision.verdict == Verdict::Fail { self.failures(check, one, &decision) } else { Vec::new() };
+        let failures =
+            if decision.verdict == Verdict::Fail { self.failures(check, one, &decision) } else { Vec::new() };
         Decided {
             resource: one.row.id(),
             check: check.id.clone(),

@@ -5,7 +5,9 @@
 
 mod collect;
 mod evaluate;
+mod images;
 mod intake;
+mod matching;
 mod memory;
 mod neighbours;
 mod probe;
@@ -116,6 +118,7 @@ impl Worker {
             Task::Collect { source_id } => collect::collect(self, lease, *source_id, stop).await,
             Task::Probe { source_id } => probe::probe(self, lease, *source_id).await,
             Task::EndExceptions => self.end_exceptions(lease).await,
+            Task::Match => matching::rematch(self, lease).await,
         }
     }
 

@@ -140,7 +140,8 @@ impl<'l, R: BufRead> Archive<'l, R> {
     fn places_in_front(&mut self) -> Result<Places, Refused> {
         let mut left = self.data;
         let places = sparse::in_front(|| {
-            left = left.checked_sub(BLOCK as u64).ok_or_else(|| Refused::corrupt("a sparse file without its places"))?;
+            left =
+                left.checked_sub(BLOCK as u64).ok_or_else(|| Refused::corrupt("a sparse file without its places"))?;
             self.block()?.ok_or_else(cut)
         })?;
         self.data = left;
@@ -221,7 +222,8 @@ pub(super) struct Bytes<'a, 'l, R> {
 
 impl<R: BufRead> Read for Bytes<'_, '_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some((_, rest)) = self.places.split_first().filter(|(place, _)| place.from + place.length <= self.at) {
+        while let Some((_, rest)) = self.places.split_first().filter(|(place, _)| place.from + place.length <= self.at)
+        {
             self.places = rest;
         }
         let next = self.places.first();

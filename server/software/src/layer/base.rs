@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn the_nearest_base_has_the_most_layers() {
-        let known = [("os", layers("a")), ("runtime", layers("abc")), ("same", layers("abc")), ("other", layers("abx"))];
+        let known =
+            [("os", layers("a")), ("runtime", layers("abc")), ("same", layers("abc")), ("other", layers("abx"))];
         let known = || known.iter().map(|(name, layers)| (*name, layers.as_slice()));
 
         assert_eq!(nearest(&layers("abcd"), known()), Some("runtime"));

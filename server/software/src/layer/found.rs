@@ -1,7 +1,8 @@
 //! What is found in a layer while it is read, by path: an archive may write a path twice, and then the last one counts.
 
 use super::contents::{
-    Contents, Dropped, Executable, FileSecret, Listing, MOST_EXECUTABLES, MOST_SECRETS, MOST_WRITABLE, Privileged, Unread,
+    Contents, Dropped, Executable, FileSecret, Listing, MOST_EXECUTABLES, MOST_SECRETS, MOST_WRITABLE, Privileged,
+    Unread,
 };
 use super::refused::{MAY_HOLD, Refused};
 use crate::component::Component;
@@ -52,7 +53,8 @@ impl Found {
             let source = one.source.as_ref().map_or(0, |source| source.name.len() + source.version.len());
             size_of::<Component>() + one.name.len() + one.version.len() + one.path.len() + text(&one.licence) + source
         };
-        let secret = |one: &FileSecret| size_of::<FileSecret>() + one.path.len() + one.kind.len() + one.fingerprint.len();
+        let secret =
+            |one: &FileSecret| size_of::<FileSecret>() + one.path.len() + one.kind.len() + one.fingerprint.len();
         let named = |(path, found): &(String, Self)| path.len() + found.weight();
         size_of::<Self>()
             + text(&self.unread)
@@ -115,7 +117,9 @@ impl Finds {
         let folder = format!("{path}/");
         loop {
             let mut below = self.paths.range::<str, _>((Bound::Included(folder.as_str()), Bound::Unbounded));
-            let Some(first) = below.next().map(|(path, _)| path).filter(|path| path.starts_with(&folder)) else { return };
+            let Some(first) = below.next().map(|(path, _)| path).filter(|path| path.starts_with(&folder)) else {
+                return;
+            };
             let first = first.clone();
             self.paths.remove(&first);
         }

@@ -29,7 +29,8 @@ impl Header {
     pub(super) fn new(block: Block) -> Result<Self, Refused> {
         let header = Self(block);
         let stated = octal(header.field(148, 8)).ok_or_else(|| Refused::corrupt("a header without a checksum"))?;
-        let counted = || header.0.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { b' ' } else { *byte });
+        let counted =
+            || header.0.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { b' ' } else { *byte });
         let unsigned: u64 = counted().map(u64::from).sum();
         // Some old programs added up signed bytes.
         let signed: i64 = counted().map(|byte| i64::from(byte.cast_signed())).sum();

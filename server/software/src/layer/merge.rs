@@ -196,3 +196,174 @@ fn database(listing: &Listing) -> String {
     };
     moving.into_iter().find_map(root).unwrap_or_else(|| listing.path.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Tar, dpkg};
+    use super::*;
+
+    fn merged(layers: Vec<Tar>) -> Software {
+        merge(&layers.into_iter().map(|layer| layer.read().unwrap()).collect::<Vec<_>>())
+    }
+
+    fn brought(software: &Software) -> Vec<(&str, &str, u32)> {
+        software.components.iter().map(name_and_layer).collect()
+    }
+
+    fn name_and_layer(one: &Installed) -> (&str, &str, u32) {
+        (&one.component.name, &one.component.version, one.layer)
+    }
+
+    #[test]
+    fn a_component_is_of_the_layer_from_which_on_it_was_listed() {
+        let software = merged(vec![
+            Tar::default().dpkg(&[("bash", "5"), ("curl", "7"), ("gone", "1"), ("back", "1")]),
+            Tar::default().dpkg(&[("bash", "5"), ("curl", "8"), ("gone", "1")]),
+            Tar::default().file("app", 0o644, ""),
+            Tar::default().dpkg(&[("bash", "5"), ("curl", "8"), ("back", "1"), ("nano", "1")]),
+        ]);
+
+        assert_eq!(brought(&software), [("back", "1", 3), ("bash", "5", 0), ("curl", "8", 1), ("nano", "1", 3)]);
+    }
+
+    #[test]
+    fn a_database_that_was_gone_in_between_brings_all_anew() {
+        let database = || Tar::default().dpkg(&[("bash", "5")]);
+        let removed = merged(vec![database(), Tar::default().file("var/lib/.wh.dpkg", 0o644, ""), database()]);
+        let opaque = merged(vec![database(), Tar::default().file("var/.wh..wh..opq", 0o644, ""), database()]);
+        let at_once = merged(vec![database(), database().file("var/lib/.wh.dpkg", 0o644, "")]);
+
+        assert_eq!(brought(&removed), [("bash", "5", 2)]);
+        assert_eq!(brought(&opaque), [("bash", "5", 2)]);
+        assert_eq!(brought(&at_once), [("bash", "5", 0)]);
+    }
+
+    #[test]
+    fn what_an_upper_layer_hides_is_gone() {
+        let lower = || Tar::default().dpkg(&[("bash", "5")]).file("usr/bin/su", 0o4755, "x");
+        for (what, upper) in [
+            ("files", Tar::default().file("var/lib/dpkg/.wh.status", 0o644, "").file("usr/bin/.wh.su", 0o644, "")),
+            ("folders", Tar::default().file(".wh.var", 0o644, "").file("usr/.wh.bin", 0o644, "")),
+            ("opaque", Tar::default().file("var/lib/.wh..wh..opq", 0o644, "").file("usr/.wh..wh..opq", 0o644, "")),
+            ("root", Tar::default().file(".wh..wh..opq", 0o644, "")),
+            ("links", Tar::default().symlink("var", "x").symlink("usr/bin", "x")),
+            ("replaced", Tar::default().file("var/lib/dpkg/status", 0o644, "").file("usr/bin/su", 0o755, "x")),
+            ("by folders", Tar::default().folder("var/lib/dpkg/status", 0o755).folder("usr/bin/su/", 0o755)),
+        ] {
+            let software = merged(vec![lower(), upper]);
+            assert_eq!((software.components, software.privileged), (vec![], vec![]), "{what}");
+        }
+
+        let beside = Tar::default()
+            .folder("var", 0o755)
+            .folder("usr/bin", 0o755)
+            .file("usr/bin/.wh.s", 0o644, "")
+            .file("var/lib/dpkg/status/.wh..wh..opq", 0o644, "");
+        let software = merged(vec![lower(), beside]);
+        assert_eq!((software.components.len(), software.privileged.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_whiteout_concerns_lower_layers_only() {
+        let software = merged(vec![
+            Tar::default().file("a/old", 0o4755, ""),
+            Tar::default().file("a/new", 0o4755, "").file("a/.wh..wh..opq", 0o644, "").file("a/.wh.new", 0o644, ""),
+        ]);
+
+        let left: Vec<_> = software.privileged.iter().map(|(layer, one)| (*layer, one.path.as_str())).collect();
+        assert_eq!(left, [(1, "a/new")]);
+    }
+
+    /// A layer with a listing of one package.
+    fn listing(path: &str, component: Component) -> Contents {
+        let mut contents = Tar::default().file(path, 0o644, "").read().unwrap();
+        contents.unreadable = Vec::new();
+        contents.listings = vec![Listing { path: path.to_owned(), reader: String::new(), components: vec![component] }];
+        contents
+    }
+
+    #[test]
+    fn a_package_is_listed_once_though_two_databases_list_it() {
+        let layer = |path| listing(path, Component::new(Type::Apk, "musl", "1.2.5-r0", path));
+        let software = merge(&[layer("lib/apk/db/installed"), layer("usr/lib/apk/db/installed")]);
+
+        assert_eq!(brought(&software), [("musl", "1.2.5-r0", 0)]);
+    }
+
+    #[test]
+    fn a_database_that_moves_keeps_its_packages_layers() {
+        let layer = |path| listing(path, Component::new(Type::Rpm, "bash", "5", path));
+        let mut upper = layer("usr/lib/sysimage/rpm/rpmdb.sqlite");
+        upper.removed = vec!["var/lib/rpm/Packages".to_owned()];
+        let software = merge(&[layer("var/lib/rpm/Packages"), upper]);
+
+        assert_eq!(brought(&software), [("bash", "5", 0)]);
+        assert_eq!(software.components[0].component.path, "usr/lib/sysimage/rpm/rpmdb.sqlite");
+    }
+
+    #[test]
+    fn databases_are_the_same_within_one_root_only() {
+        let database = |path| database(&listing(path, Component::new(Type::Rpm, "x", "1", path)).listings[0]);
+
+        assert_eq!(database("lib/apk/db/installed"), database("usr/lib/apk/db/installed"));
+        assert_ne!(database("var/lib/rpm/Packages"), database("chroot/var/lib/rpm/Packages"));
+        assert_ne!(database("var/lib/rpm/Packages"), database("xvar/lib/rpm/Packages"));
+        assert_ne!(database("var/lib/dpkg/status.d/a"), database("var/lib/dpkg/status.d/b"));
+    }
+
+    #[test]
+    fn a_language_package_counts_for_each_place() {
+        let metadata = "Metadata-Version: 2.1\nName: six\nVersion: 1.16.0\n\n";
+        let software = merged(vec![
+            Tar::default().file("a/six-1.16.0.dist-info/METADATA", 0o644, metadata),
+            Tar::default().file("b/six-1.16.0.dist-info/METADATA", 0o644, metadata),
+        ]);
+
+        assert_eq!(brought(&software), [("six", "1.16.0", 0), ("six", "1.16.0", 1)]);
+    }
+
+    #[test]
+    fn the_distribution_is_the_administrators_word_first() {
+        let lower = || Tar::default().file("etc/os-release", 0o644, "ID=debian\nVERSION_ID=11\n");
+        let upper =
+            |version| Tar::default().file("usr/lib/os-release", 0o644, format!("ID=debian\nVERSION_ID={version}\n"));
+
+        let both = merged(vec![lower(), upper("12")]);
+        let linked = merged(vec![lower(), upper("12"), upper("13").symlink("etc/os-release", "../usr/lib/os-release")]);
+        let none = merged(vec![lower(), Tar::default().file("etc/.wh.os-release", 0o644, "")]);
+
+        assert_eq!(both.distribution, Some(Distribution::new("debian", "11")));
+        assert_eq!(linked.distribution, Some(Distribution::new("debian", "13")));
+        assert_eq!(none.distribution, None);
+    }
+
+    #[test]
+    fn a_secret_that_a_later_layer_removes_is_still_told() {
+        let mut lower = Tar::default().file("root/.netrc", 0o600, "").file("kept", 0o600, "").read().unwrap();
+        lower.secrets = ["root/.netrc", "kept"]
+            .map(|path| FileSecret {
+                path: path.to_owned(),
+                kind: "password".to_owned(),
+                line: 1,
+                fingerprint: String::new(),
+                test: false,
+            })
+            .into();
+        let upper = Tar::default().file("root/.wh..netrc", 0o644, "").read().unwrap();
+
+        let software = merge(&[lower, upper]);
+        let told: Vec<_> =
+            software.secrets.iter().map(|(layer, one, shows)| (*layer, one.path.as_str(), *shows)).collect();
+        assert_eq!(told, [(0, "root/.netrc", false), (0, "kept", true)]);
+    }
+
+    #[test]
+    fn software_is_the_same_after_it_was_kept() {
+        let software = merged(vec![
+            Tar::default().file("var/lib/dpkg/status", 0o644, dpkg(&[("bash", "5")])).file("a", 0o4755, ""),
+        ]);
+
+        assert_eq!(Software::unpack(&software.pack()).unwrap(), software);
+        assert!(Software::unpack(b"something else").is_err());
+    }
+}

@@ -30,8 +30,8 @@ mod hostile;
 pub use base::{is_base_of, nearest};
 pub use compression::Compression;
 pub use contents::{
-    Contents, Dropped, Executable, FileSecret, Link, Listing, MOST_EXECUTABLES, MOST_SECRETS, MOST_WRITABLE, Privileged,
-    Unread,
+    Contents, Dropped, Executable, FileSecret, Link, Listing, MOST_EXECUTABLES, MOST_SECRETS, MOST_WRITABLE,
+    Privileged, Unread,
 };
 pub use merge::{Installed, Software, merge};
 pub use pack::Unpackable;

@@ -38,7 +38,8 @@ impl Extended {
     pub(super) fn read(mut records: &[u8]) -> Result<Self, Refused> {
         let mut extended = Self::default();
         while !records.is_empty() {
-            let (key, value, rest) = record(records).ok_or_else(|| Refused::corrupt("an extended header is malformed"))?;
+            let (key, value, rest) =
+                record(records).ok_or_else(|| Refused::corrupt("an extended header is malformed"))?;
             extended.take(key, value)?;
             records = rest;
         }
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn malformed_records_are_refused() {
-        for records in [&b"9 path=a\n"[..], b"11 path=a\n", b"path=a\n", b"0 path=a\n", b"8 path\n ", b"10 size=x\n"] {
+        for records in [&b"8 path=a\n"[..], b"11 path=a\n", b"path=a\n", b"0 path=a\n", b"8 path\n ", b"10 size=x\n"] {
             assert!(Extended::read(records).is_err(), "{:?}", String::from_utf8_lossy(records));
         }
     }

@@ -160,7 +160,8 @@ impl<'i> Reading<'i> {
             io::copy(&mut data, &mut hash).map_err(damaged)?;
             found.sha256 = Some(format!("{:x}", hash.finalize()));
         }
-        let named = second_names.into_iter().map(|name| (name.to_owned(), interest(name).look(name, bytes, entry.size)));
+        let named =
+            second_names.into_iter().map(|name| (name.to_owned(), interest(name).look(name, bytes, entry.size)));
         found.named = named.collect();
         self.bytes.clear();
         self.bytes.shrink_to(KEPT_ROOM);
@@ -187,7 +188,8 @@ impl<'i> Reading<'i> {
         });
         found.mode = mode;
         found.sha256.clone_from(&first.sha256);
-        found.secrets = first.secrets.iter().map(|secret| FileSecret { path: path.to_owned(), ..secret.clone() }).collect();
+        found.secrets =
+            first.secrets.iter().map(|secret| FileSecret { path: path.to_owned(), ..secret.clone() }).collect();
         if !is_known {
             self.finds.hold(path.len() + target.len() + size_of::<Link>())?;
             self.links.push(Link { path: path.to_owned(), target });
@@ -302,4 +304,163 @@ fn secrets_of(path: &str, text: &[u8]) -> Vec<FileSecret> {
         test: one.test,
     };
     secrets::find(path, text).into_iter().map(secret).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Tar, dpkg, gzip, zstd};
+    use super::super::{Executable, Listing, Privileged};
+    use super::*;
+
+    fn contents(bytes: &[u8], compression: Compression) -> Contents {
+        read(bytes, compression, &Limits::default()).unwrap()
+    }
+
+    fn names(listing: &Listing) -> Vec<&str> {
+        listing.components.iter().map(|component| component.name.as_str()).collect()
+    }
+
+    #[test]
+    fn what_matters_of_a_layer_is_kept() {
+        let layer = Tar::default()
+            .folder("./", 0o755)
+            .dpkg(&[("curl", "7.88.1-10")])
+            .file("./usr/lib/os-release", 0o644, "ID=debian\nVERSION_ID=\"12\"\n")
+            .file("usr/bin/su", 0o4755, "abc")
+            .folder("tmp", 0o1777)
+            .folder("open", 0o777)
+            .file("notes", 0o666, "anybody's")
+            .entry(b'3', b"dev/null", b"", 0o666, 0, b"")
+            .file("etc/.wh.shadow", 0o644, "")
+            .file("opt/.wh..wh..opq", 0o644, "")
+            .file(".wh..wh.orph/x", 0o4755, "left behind")
+            .read()
+            .unwrap();
+
+        assert_eq!(layer.listings.iter().map(names).collect::<Vec<_>>(), [["curl"]]);
+        assert_eq!(layer.distribution, [("usr/lib/os-release".to_owned(), Distribution::new("debian", "12"))]);
+        assert_eq!(layer.privileged, [Privileged { path: "usr/bin/su".to_owned(), mode: 0o4755 }]);
+        let writable: Vec<_> = layer.writable.iter().map(|one| one.path.as_str()).collect();
+        assert_eq!(writable, ["notes", "open"]);
+        // FIPS 180-4's first example.
+        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned();
+        assert_eq!(layer.executables, [Executable { path: "usr/bin/su".to_owned(), sha256 }]);
+        assert_eq!((layer.files, layer.devices), (5, 1));
+        assert_eq!((layer.removed, layer.opaque), (vec!["etc/shadow".to_owned()], vec!["opt".to_owned()]));
+        assert_eq!(layer.written.len(), 8);
+    }
+
+    #[test]
+    fn each_compression_reads_the_same_whatever_its_frames() {
+        let tar = Tar::default().dpkg(&[("curl", "7.88.1-10")]).file("text", 0o644, "x".repeat(3000)).end();
+        let plain = contents(&tar, Compression::None);
+        let (start, rest) = tar.split_at(1234);
+        let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"toc"].concat();
+
+        let members = contents(&[gzip(start), gzip(rest), gzip(b"")].concat(), Compression::Gzip);
+        let frames = [zstd(start), skippable.clone(), zstd(rest), zstd(b""), skippable].concat();
+        let frames = contents(&frames, Compression::Zstd);
+
+        assert_eq!(plain.digest, plain.diff_id);
+        assert_ne!(members.digest, plain.diff_id);
+        for other in [members, frames] {
+            assert_eq!((&other.diff_id, &other.listings), (&plain.diff_id, &plain.listings));
+            assert_eq!(other.uncompressed, tar.len() as u64);
+        }
+    }
+
+    #[test]
+    fn sparse_files_of_all_kinds_have_the_content_that_was_packed() {
+        for (kind, packed) in [
+            ("gnu", &include_bytes!("fixtures/gnu-sparse.tar.gz")[..]),
+            ("0.0", include_bytes!("fixtures/pax-sparse-0.0.tar.gz")),
+            ("0.1", include_bytes!("fixtures/pax-sparse-0.1.tar.gz")),
+            ("1.0", include_bytes!("fixtures/pax-sparse-1.0.tar.gz")),
+        ] {
+            let layer = contents(packed, Compression::Gzip);
+            // What sha256sum said of the file: thirty runs of letters, 64 KiB apart.
+            let sha256 = "7d1b42650edf1c88bbaaa01374bf4918331c290b23e12e29cbaff0f282bab3fa".to_owned();
+            assert_eq!(layer.executables, [Executable { path: "holes".to_owned(), sha256 }], "{kind}");
+            assert_eq!(layer.files, 1, "{kind}");
+        }
+    }
+
+    #[test]
+    fn long_names_of_both_kinds_are_read() {
+        let folder = "very-long-folder-name-".repeat(6);
+        let paths = [format!("{folder}/second"), format!("{folder}/{folder}/installed")];
+        for packed in [&include_bytes!("fixtures/long-gnu.tar.gz")[..], include_bytes!("fixtures/long-posix.tar.gz")] {
+            let layer = contents(packed, Compression::Gzip);
+            assert_eq!(layer.privileged, paths.clone().map(|path| Privileged { path, mode: 0o4755 }));
+            assert_eq!((layer.files, layer.executables.len()), (3, 2));
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_written_twice_has_its_last_content() {
+        let twice = Tar::default().dpkg(&[("old", "1")]).dpkg(&[("new", "2")]).read().unwrap();
+        assert_eq!(twice.listings.iter().map(names).collect::<Vec<_>>(), [["new"]]);
+
+        let replaced =
+            Tar::default().file("a/b", 0o4755, "x").file("a.b", 0o4755, "x").symlink("a", "b").read().unwrap();
+        assert_eq!(replaced.privileged, [Privileged { path: "a.b".to_owned(), mode: 0o4755 }]);
+        let again = Tar::default().file("a", 0o4755, "x").folder("a", 0o755).read().unwrap();
+        assert_eq!(again.privileged, []);
+    }
+
+    #[test]
+    fn a_hard_link_is_the_file_under_another_path() {
+        let layer = Tar::default()
+            .file("one/six-1.16.0.dist-info/METADATA", 0o644, "Metadata-Version: 2.1\nName: six\nVersion: 1.16.0\n\n")
+            .hard_link("two/six-1.16.0.dist-info/METADATA", "/one/six-1.16.0.dist-info/METADATA")
+            .file("usr/bin/su", 0o4755, "abc")
+            .hard_link("usr/bin/sg", "usr/bin/su")
+            .read()
+            .unwrap();
+
+        let paths: Vec<_> = layer.listings.iter().flat_map(|one| [&one.path, &one.components[0].path]).collect();
+        let (one, two) = ("one/six-1.16.0.dist-info/METADATA", "two/six-1.16.0.dist-info/METADATA");
+        assert_eq!(paths, [one, one, two, two]);
+        assert_eq!(layer.privileged.len(), 2);
+        assert_eq!(layer.executables[0].sha256, layer.executables[1].sha256);
+        assert_eq!((layer.unreadable, layer.links), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_hard_link_to_what_was_not_looked_at_is_unknown_until_the_layer_is_read_again() {
+        let tar = Tar::default()
+            .file("store/files/ab/cdef", 0o644, dpkg(&[("curl", "7.88.1-10")]))
+            .hard_link("var/lib/dpkg/status", "store/files/ab/cdef")
+            .end();
+
+        let first = contents(&tar, Compression::None);
+        assert_eq!(first.listings, []);
+        assert_eq!(first.unreadable[0].path, "var/lib/dpkg/status");
+
+        let second = read_again(tar.as_slice(), Compression::None, &Limits::default(), &first.links).unwrap();
+        assert_eq!(second.listings.iter().map(names).collect::<Vec<_>>(), [["curl"]]);
+        assert_eq!(second.listings[0].path, "var/lib/dpkg/status");
+        assert_eq!((second.unreadable, second.links), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_read_is_unknown() {
+        let path = "var/lib/dpkg/status";
+        let size = packages::reader_of(path, false).unwrap().limit + 1;
+        let holes = [("GNU.sparse.map", "0,1"), ("GNU.sparse.size", &size.to_string())];
+        let large = Tar::default().pax(&holes).file(path, 0o644, "x").read().unwrap();
+        let nameless = Tar::default().file("etc/os-release", 0o644, "NAME=x\n").read().unwrap();
+
+        assert_eq!(large.unreadable[0].path, path);
+        assert!(large.unreadable[0].why.contains(&size.to_string()), "{}", large.unreadable[0].why);
+        assert_eq!(nameless.unreadable[0].path, "etc/os-release");
+    }
+
+    #[test]
+    fn an_archive_without_its_end_is_read_as_runtimes_read_it() {
+        let tar = Tar::default().dpkg(&[("curl", "7.88.1-10")]).cut();
+
+        assert_eq!(contents(&tar, Compression::None).listings.len(), 1);
+        assert_eq!(contents(&[], Compression::None).files, 0);
+    }
 }

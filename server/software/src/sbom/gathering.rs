@@ -93,7 +93,9 @@ impl Gathering {
                 self.implied = self.implied.take().or(distribution);
                 self.components.push(entry);
             }
-            None => self.leave_out(if facts.name.is_empty() { facts.purl.as_deref().unwrap_or("?") } else { &facts.name }),
+            None => {
+                self.leave_out(if facts.name.is_empty() { facts.purl.as_deref().unwrap_or("?") } else { &facts.name })
+            }
         }
         Ok(())
     }

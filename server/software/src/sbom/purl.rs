@@ -85,7 +85,10 @@ impl Parts {
     fn full_version(&self) -> String {
         match self.qualifier("epoch") {
             Some(epoch)
-                if self.kind.is_of_distribution() && epoch != "0" && !epoch.is_empty() && !self.version.contains(':') =>
+                if self.kind.is_of_distribution()
+                    && epoch != "0"
+                    && !epoch.is_empty()
+                    && !self.version.contains(':') =>
             {
                 format!("{epoch}:{}", self.version)
             }
@@ -180,7 +183,9 @@ pub(super) fn distribution_of(id: &str, release: &str) -> Distribution {
     let release = match (id.as_str(), number) {
         (_, Some(number)) => number,
         // os-release knows Debian's major release only; some tools write the point release.
-        ("debian", None) if release.starts_with(|c: char| c.is_ascii_digit()) => release.split('.').next().unwrap_or(release),
+        ("debian", None) if release.starts_with(|c: char| c.is_ascii_digit()) => {
+            release.split('.').next().unwrap_or(release)
+        }
         _ => release,
     };
     Distribution::new(id, release)
@@ -246,8 +251,17 @@ mod tests {
 
     #[test]
     fn what_is_no_package_url_of_ours_is_none() {
-        for text in ["", "pkg:", "pkg:deb", "pkg:deb/", "http://a/b", "pkg:swift/a/b@1", "pkg:npm/a%2", "pkg:npm/a%ff", "pkg:npm/%00"]
-        {
+        for text in [
+            "",
+            "pkg:",
+            "pkg:deb",
+            "pkg:deb/",
+            "http://a/b",
+            "pkg:swift/a/b@1",
+            "pkg:npm/a%2",
+            "pkg:npm/a%ff",
+            "pkg:npm/%00",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
         assert_eq!(parse(&format!("pkg:npm/{}", "a".repeat(LONGEST))), None);

@@ -210,7 +210,8 @@ fn absurd_depth_is_refused() {
 #[test]
 fn absurd_counts_are_refused() {
     let list = |times: usize| "{},".repeat(times) + "{}";
-    let cyclonedx = |times| format!("{{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.6\",\"components\":[{}]}}", list(times));
+    let cyclonedx =
+        |times| format!("{{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.6\",\"components\":[{}]}}", list(times));
     let spdx = |times| format!("{{\"spdxVersion\":\"SPDX-2.3\",\"packages\":[{}]}}", list(times));
 
     assert_eq!(read(cyclonedx(10).as_bytes()).map(|bill| bill.left_out_total), Ok(11));

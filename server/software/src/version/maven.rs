@@ -1,7 +1,7 @@
-//! Maven's order (`ComparableVersion` of Maven 4): numbers and qualifiers in lists within lists. A hyphen, or a change
-//! between digits and letters, opens a list; what counts for nothing at a list's end is dropped.
+//! Maven's order (`ComparableVersion`): numbers and qualifiers in lists within lists. A hyphen, or a change between digits
+//! and letters, opens a list; what counts for nothing at a list's end is dropped.
 //!
-//! Earlier Mavens order the same but for odd corners, where they contradict themselves (`1-ga1` equal to `1` and to less).
+//! As Maven 4 has it: earlier ones differ in unusual mixtures of qualifiers and hyphens, and are no total order there.
 
 use super::number::Number;
 use std::cmp::Ordering;

@@ -112,14 +112,7 @@ fn take_digits<'a>(text: &mut &'a str, length: usize) -> Option<&'a str> {
 fn stability(mut cursor: Cursor<'_>, mut parts: Vec<Part>) -> Option<Vec<Part>> {
     cursor.eat_any(&['.', '_', '-']);
     let label = LABELS.iter().find(|(label, _)| cursor.eat_ignoring_case(label)).map(|(_, part)| part);
-    let mut numbers = Vec::new();
-    while label.is_some() {
-        let mut ahead = cursor;
-        ahead.eat_any(&['.', '-']);
-        let Some(digits) = ahead.digits() else { break };
-        numbers.push(Part::Number(Number::of(digits)));
-        cursor = ahead;
-    }
+    let mut numbers = if label.is_some() { numbers(&mut cursor) } else { Vec::new() };
     let development = eat_dev(&mut cursor);
     if !cursor.is_empty() {
         return None;
@@ -134,6 +127,18 @@ fn stability(mut cursor: Cursor<'_>, mut parts: Vec<Part>) -> Option<Vec<Part>> 
     }
     parts.extend(development.then_some(Part::Dev));
     Some(parts)
+}
+
+/// `1`, `.1`, `-1-2`: what follows a label.
+fn numbers(cursor: &mut Cursor<'_>) -> Vec<Part> {
+    let mut numbers = Vec::new();
+    loop {
+        let mut ahead = *cursor;
+        ahead.eat_any(&['.', '-']);
+        let Some(digits) = ahead.digits() else { return numbers };
+        numbers.push(Part::Number(Number::of(digits)));
+        *cursor = ahead;
+    }
 }
 
 fn eat_dev(cursor: &mut Cursor<'_>) -> bool {

@@ -122,14 +122,18 @@ macro_rules! ranked {
     };
 }
 
-// Severity is asked for in a form that no index answers: the planner would else sort all of a severity, rather than read
-// what is asked for from the index that has it in order.
+// In a form that no index answers: an index that is asked for several values is not read in order, and all that it finds
+// would be sorted. What a page is read by is the arm's own equality.
 macro_rules! narrowed {
     () => {
-        " and ($3::text[] is null or f.check_id = any($3)) and ($4::text[] is null or f.account = any($4))
-          and ($5::text[] is null or f.region = any($5)) and ($6::text[] is null or f.exposure = any($6))
-          and ($7::text[] is null or f.criticality = any($7)) and ($8::uuid[] is null or f.source_id = any($8))
-          and array_position($13::text[], f.severity) is not null and ($14::uuid[] is null or f.resource_id = any($14))
+        " and ($3::text[] is null or array_position($3, f.check_id) is not null)
+          and ($4::text[] is null or array_position($4, f.account) is not null)
+          and ($5::text[] is null or array_position($5, f.region) is not null)
+          and ($6::text[] is null or array_position($6, f.exposure) is not null)
+          and ($7::text[] is null or array_position($7, f.criticality) is not null)
+          and ($8::uuid[] is null or array_position($8, f.source_id) is not null)
+          and array_position($13::text[], f.severity) is not null
+          and ($14::uuid[] is null or array_position($14, f.resource_id) is not null)
         "
     };
 }

@@ -58,6 +58,15 @@ pub async fn open_decisions(tx: &mut TenantTx) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Drops what [`open_decisions`] made, where one transaction decides for several sources.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn close_decisions(tx: &mut TenantTx) -> Result<(), StoreError> {
+    sqlx::query("drop table decided, failures").execute(tx.conn()).await?;
+    Ok(())
+}
+
 /// Adds verdicts.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ mod sight;
 mod stage;
 
 pub use acceptance::{apply_acceptance, end_expired, next_expiry};
-pub use decide::{Decided, Failure, decide, open_decisions};
+pub use decide::{Decided, Failure, close_decisions, decide, open_decisions};
 pub use merge::{Merged, merge};
 pub use settle::{Cause, Settled, disconnect, settle};
 pub use sight::{ScopeEnd, ScopeSight, blind_scopes, scopes_of, sight};

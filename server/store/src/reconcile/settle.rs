@@ -75,7 +75,7 @@ pub struct Settled {
 pub async fn settle(
     tx: &mut TenantTx,
     source: SourceId,
-    run: RunId,
+    run: Option<RunId>,
     weighing: &Weighing,
     ours: bool,
     sight_changed: bool,
@@ -94,11 +94,11 @@ pub async fn settle(
         turned += retire_checks(tx, source, weighing).await?;
     }
     write_verdicts(tx, source, now).await?;
-    let mut settled = settle_moved(tx, Some(run), None, weighing, at).await?;
+    let mut settled = settle_moved(tx, run, None, weighing, at).await?;
     settled.turned = turned;
     let settled_any = Settled { turned: 0, ..settled } != Settled::default();
     if turned > 0 || sight_changed || settled_any || (ours && is_new_version(tx, weighing).await?) {
-        posture(tx, Some(run), weighing, at).await?;
+        posture(tx, run, weighing, at).await?;
     }
     sqlx::query("drop table moved, turned").execute(tx.conn()).await?;
     Ok(settled)

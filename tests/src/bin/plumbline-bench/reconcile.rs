@@ -177,7 +177,7 @@ impl<'a> Estate<'a> {
         for page in &pages {
             reconcile::decide(&mut tx, page).await?;
         }
-        let settled = reconcile::settle(&mut tx, self.source, run, &weighing, false, false, now).await?;
+        let settled = reconcile::settle(&mut tx, self.source, Some(run), &weighing, false, false, now).await?;
         run::end(&mut tx, run, RunEnd::Complete, None, now).await?;
         tx.commit().await?;
         Ok((began.elapsed(), settled))

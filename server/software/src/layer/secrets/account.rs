@@ -1,8 +1,8 @@
 //! Files that exist to hold passwords, known by their name: `.netrc`, `.git-credentials`, `.pgpass`, htpasswd files and
 //! the shadow files of accounts.
 
-use super::{Hit, MOST};
 use super::verify::is_placeholder;
+use super::{Hit, MOST};
 
 /// The secrets in such a file; none in any other.
 pub(super) fn find(path: &str, bytes: &[u8]) -> Vec<Hit> {

@@ -1,8 +1,8 @@
 //! Values that only their name tells: `DB_PASSWORD=…` and passwords inside URLs. Looked for where settings are kept and
 //! nowhere else; in source code such names hold anything.
 
-use super::{Hit, MOST};
 use super::verify::{assigned, classes, entropy, is_placeholder, run};
+use super::{Hit, MOST};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
 
@@ -10,6 +10,8 @@ const BEGINNINGS: &[&str] = &["pass", "pwd", "secret", "token", "key", "credenti
 const URL: usize = 6;
 /// The longest name that is looked at, in bytes.
 const LONGEST_NAME: usize = 64;
+/// The longest value that is looked at, in bytes.
+const LONGEST_VALUE: usize = 512;
 
 static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
@@ -54,7 +56,7 @@ fn after_name(bytes: &[u8], at: usize, after: usize) -> Option<Hit> {
     let end = run(bytes, after, LONGEST_NAME, is_name);
     let name = std::str::from_utf8(bytes.get(start..end)?).ok()?;
     let holds = meaning(name)?;
-    let (start, end) = assigned(bytes, end).or_else(|| after_flag(bytes, name, end))?;
+    let (start, end) = assigned(bytes, end, LONGEST_VALUE).or_else(|| after_flag(bytes, name, end))?;
     let value = bytes.get(start..end)?;
     let spare = value.iter().rev().take_while(|byte| matches!(byte, b';' | b',' | b')' | b'}')).count();
     let value = value.get(..value.len() - spare)?;
@@ -65,7 +67,7 @@ fn after_name(bytes: &[u8], at: usize, after: usize) -> Option<Hit> {
 /// The value of a command's option that a space sets apart: `--password value`.
 fn after_flag(bytes: &[u8], name: &str, end: usize) -> Option<(usize, usize)> {
     let start = run(bytes, end, 8, |byte| byte == b' ');
-    let stop = run(bytes, start, 512, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\''));
+    let stop = run(bytes, start, LONGEST_VALUE, |byte| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\''));
     let is_value = name.starts_with("--") && start > end && bytes.get(start) != Some(&b'-');
     (is_value && stop > start).then_some((start, stop))
 }
@@ -77,10 +79,13 @@ fn meaning(name: &str) -> Option<Holds> {
     match (last.next()?, last.next()) {
         ("password" | "passwd" | "passphrase" | "pass" | "dbpass", _) => Some(Holds::Password),
         ("pwd", Some(before)) if before != "old" => Some(Holds::Password),
-        ("secret" | "token" | "apikey" | "secretkey" | "authtoken" | "accesstoken" | "credentials", _) => Some(Holds::Key),
-        ("key", Some("api" | "secret" | "private" | "auth" | "encryption" | "signing" | "master" | "access" | "account")) => {
+        ("secret" | "token" | "apikey" | "secretkey" | "authtoken" | "accesstoken" | "credentials", _) => {
             Some(Holds::Key)
         }
+        (
+            "key",
+            Some("api" | "secret" | "private" | "auth" | "encryption" | "signing" | "master" | "access" | "account"),
+        ) => Some(Holds::Key),
         ("base", Some("key")) if words.iter().any(|word| word == "secret") => Some(Holds::Key),
         _ => None,
     }
@@ -107,20 +112,28 @@ fn words_of(name: &str) -> Vec<String> {
 
 /// Whether a value can be what its name says: neither a placeholder nor a path, an address, a word or a number.
 fn is_real(value: &[u8], holds: Holds) -> bool {
-    let is_path = value.starts_with(b"/") || value.starts_with(b"./") || value.starts_with(b"~/") || value.starts_with(b"file:");
-    let is_address = memchr::memmem::find(value, b"://").is_some() || value.starts_with(b"arn:");
-    let is_identifier = value.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'-'));
     let (length, least) = match holds {
         Holds::Password => (8, 2.5),
         Holds::Key => (16, 3.0),
     };
-    let is_plain = is_identifier && classes(value) < 4 && (holds == Holds::Password || entropy(value) < 4.0);
     value.len() >= length
-        && value.len() <= 512
-        && !(is_path || is_address || is_plain)
         && classes(value) >= 2
+        && !is_elsewhere(value)
+        && !is_name(value, holds)
         && entropy(value) >= least
         && !is_placeholder(value)
+}
+
+/// Whether a value says where the real one is.
+fn is_elsewhere(value: &[u8]) -> bool {
+    let starts = ["/", "./", "~/", "file:", "arn:"];
+    starts.iter().any(|start| value.starts_with(start.as_bytes())) || memchr::memmem::find(value, b"://").is_some()
+}
+
+/// Whether a value is words rather than something made up: `my.config.api_key`.
+fn is_name(value: &[u8], holds: Holds) -> bool {
+    let is_words = value.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.' | b'-'));
+    is_words && (holds == Holds::Password || entropy(value) < 4.0)
 }
 
 /// The password in `scheme://user:password@host`.
@@ -128,7 +141,7 @@ fn in_url(bytes: &[u8], at: usize, after: usize) -> Option<Hit> {
     if !at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(u8::is_ascii_alphanumeric) {
         return None;
     }
-    let end = run(bytes, after, 512, |byte| {
+    let end = run(bytes, after, LONGEST_VALUE, |byte| {
         !byte.is_ascii_whitespace() && !matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'`' | b'\\')
     });
     let authority = bytes.get(after..end)?;
@@ -152,7 +165,18 @@ mod tests {
         for name in ["API_KEY", "apiKey", "CLIENT_SECRET", "access-token", "SECRET_KEY_BASE"] {
             assert!(meaning(name) == Some(Holds::Key), "{name}");
         }
-        for name in ["PWD", "OLDPWD", "old_pwd", "PASSWORD_FILE", "GPG_KEY", "KEYBOARD", "TOKEN_URL", "COMPASS", "MONKEY", "SECRET_NAME"] {
+        for name in [
+            "PWD",
+            "OLDPWD",
+            "old_pwd",
+            "PASSWORD_FILE",
+            "GPG_KEY",
+            "KEYBOARD",
+            "TOKEN_URL",
+            "COMPASS",
+            "MONKEY",
+            "SECRET_NAME",
+        ] {
             assert!(meaning(name).is_none(), "{name}");
         }
     }

@@ -8,6 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 
 /// How far from an access key's id its secret is looked for, in bytes.
 const NEAR: usize = 300;
+/// The longest value that holds a key in itself, and the longest line of settings around one, in bytes.
+const LONGEST: usize = 512;
+/// The longest token of any form, in bytes.
+const LONGEST_TOKEN: usize = 2_048;
+/// The longest value that is a file in base 64, in bytes.
+const LONGEST_FILE: usize = 16 << 10;
 
 const fn anchor(text: &'static str, look: Detector) -> Anchor {
     Anchor { text, look }
@@ -25,7 +31,7 @@ pub(super) const ANCHORS: &[Anchor] = &[
     anchor("7Q~", azure_client_secret),
     anchor("8Q~", azure_client_secret),
     anchor("\"auth\"", docker_auth),
-    anchor("client-key-data", cluster_key),
+    anchor("LS0tLS1CRUdJTi", encoded_key),
     anchor("token:", cluster_token),
     anchor(":_authToken", npm_auth_token),
     anchor(":_auth", npm_auth),
@@ -50,7 +56,7 @@ fn is_aws_secret(value: &[u8]) -> bool {
 
 /// A secret access key under its usual name.
 fn aws_secret(look: &Look<'_>) -> Option<Hit> {
-    let (start, end) = assigned(look.bytes, look.after)?;
+    let (start, end) = assigned(look.bytes, look.after, LONGEST)?;
     // Settings in one line go on after a comma or a semicolon.
     let end = run(look.bytes, start, end - start, |byte| is_base64(byte) && byte != b'=');
     is_aws_secret(value(look, (start, end))).then(|| Hit::new("aws_access_key", start, end, value(look, (start, end))))
@@ -59,15 +65,16 @@ fn aws_secret(look: &Look<'_>) -> Option<Hit> {
 /// The secret that stands beside an access key's id. The id alone is no secret.
 fn aws_pair(look: &Look<'_>) -> Option<Hit> {
     let end = run(look.bytes, look.after, 17, |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    let is_id = end - look.after == 16 && begins(look.bytes, look.at) && !look.bytes.get(end).is_some_and(u8::is_ascii_alphanumeric);
+    let is_id = end - look.after == 16
+        && begins(look.bytes, look.at)
+        && !look.bytes.get(end).is_some_and(u8::is_ascii_alphanumeric);
     if !is_id || is_placeholder(value(look, (look.at, end))) {
         return None;
     }
     let from = look.at.saturating_sub(NEAR);
     let until = look.bytes.len().min(end + NEAR);
-    let (start, end) = words(look.bytes, from, until).find(|(start, stop)| {
-        is_aws_secret(value(look, (*start, *stop))) && is_called_secret(look, *start, end)
-    })?;
+    let (start, end) = words(look.bytes, from, until)
+        .find(|(start, stop)| is_aws_secret(value(look, (*start, *stop))) && is_called_secret(look, *start, end))?;
     Some(Hit::new("aws_access_key", start, end, value(look, (start, end))))
 }
 
@@ -96,10 +103,11 @@ fn words(bytes: &[u8], from: usize, until: usize) -> impl Iterator<Item = (usize
 
 /// A value in base 64 that comes to so many bytes.
 fn key_of(look: &Look<'_>, kind: &'static str, length: usize) -> Option<Hit> {
-    let (start, _) = assigned(look.bytes, look.after)?;
+    let (start, _) = assigned(look.bytes, look.after, LONGEST)?;
     let end = run(look.bytes, start, 256, is_base64);
     let text = value(look, (start, end));
-    let fits = STANDARD.decode(text).is_ok_and(|key| key.len() == length) && entropy(text) > 4.0 && !is_placeholder(text);
+    let fits =
+        STANDARD.decode(text).is_ok_and(|key| key.len() == length) && entropy(text) > 4.0 && !is_placeholder(text);
     fits.then(|| Hit::new(kind, start, end, text))
 }
 
@@ -134,17 +142,23 @@ fn is_basic(text: &[u8]) -> bool {
 
 /// A registry's user and password in a Docker client's settings.
 fn docker_auth(look: &Look<'_>) -> Option<Hit> {
-    let place = assigned(look.bytes, look.after)?;
+    let place = assigned(look.bytes, look.after, LONGEST)?;
     let text = value(look, place);
     (is_basic(text) && look.file.is_docker_config()).then(|| Hit::new("registry_password", place.0, place.1, text))
 }
 
-fn cluster_key(look: &Look<'_>) -> Option<Hit> {
-    let place = assigned(look.bytes, look.after)?;
-    let text = value(look, place);
+/// An armoured key in base 64, as a kubeconfig file or a manifest holds it.
+fn encoded_key(look: &Look<'_>) -> Option<Hit> {
+    if !begins(look.bytes, look.at) {
+        return None;
+    }
+    let end = run(look.bytes, look.after, LONGEST_FILE, is_base64);
+    let text = value(look, (look.at, end));
     let plain = STANDARD.decode(text).ok()?;
-    let is_key = plain.starts_with(b"-----BEGIN ") && memchr::memmem::find(&plain, b"PRIVATE KEY-----").is_some();
-    is_key.then(|| Hit::new("kubernetes_client_key", place.0, place.1, text))
+    let is_key = memchr::memmem::find(&plain, b" PRIVATE KEY-----").is_some();
+    let before = value(look, (look.at.saturating_sub(32), look.at));
+    let is_cluster = memchr::memmem::find(before, b"client-key-data").is_some();
+    is_key.then(|| Hit::new(if is_cluster { "kubernetes_client_key" } else { "private_key" }, look.at, end, text))
 }
 
 /// A user's token in a kubeconfig file.
@@ -152,7 +166,7 @@ fn cluster_token(look: &Look<'_>) -> Option<Hit> {
     if !begins(look.bytes, look.at) || !look.file.is_kubeconfig() {
         return None;
     }
-    let place = assigned(look.bytes, look.after.checked_sub(1)?)?;
+    let place = assigned(look.bytes, look.after.checked_sub(1)?, LONGEST_TOKEN)?;
     let text = value(look, place);
     let fits = text.len() >= 16 && classes(text) >= 2 && entropy(text) >= 3.2 && !is_placeholder(text);
     fits.then(|| Hit::new("kubernetes_token", place.0, place.1, text))
@@ -160,20 +174,20 @@ fn cluster_token(look: &Look<'_>) -> Option<Hit> {
 
 /// A registry's token in npm's settings, of any form.
 fn npm_auth_token(look: &Look<'_>) -> Option<Hit> {
-    let place = assigned(look.bytes, look.after)?;
+    let place = assigned(look.bytes, look.after, LONGEST_TOKEN)?;
     let text = value(look, place);
     let fits = text.len() >= 16 && classes(text) >= 2 && entropy(text) >= 3.0 && !is_placeholder(text);
     fits.then(|| Hit::new("npm_token", place.0, place.1, text))
 }
 
 fn npm_auth(look: &Look<'_>) -> Option<Hit> {
-    let place = assigned(look.bytes, look.after)?;
+    let place = assigned(look.bytes, look.after, LONGEST)?;
     let text = value(look, place);
     (is_basic(text) && look.file.path.ends_with("npmrc")).then(|| Hit::new("npm_password", place.0, place.1, text))
 }
 
 fn twilio(look: &Look<'_>) -> Option<Hit> {
-    let place = assigned(look.bytes, look.after)?;
+    let place = assigned(look.bytes, look.after, LONGEST)?;
     let text = value(look, place);
     let is_hex = text.len() == 32 && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     (is_hex && entropy(text) >= 3.0 && !is_placeholder(text)).then(|| Hit::new("twilio_token", place.0, place.1, text))

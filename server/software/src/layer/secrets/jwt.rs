@@ -43,5 +43,6 @@ fn object(bytes: &[u8], at: usize) -> Option<(Map<String, Value>, usize)> {
 
 /// Whether these are the claims that documentation shows everywhere.
 fn is_example(claims: &Map<String, Value>) -> bool {
-    claims.get("sub").and_then(Value::as_str) == Some("1234567890") || claims.get("iss").and_then(Value::as_str) == Some("joe")
+    claims.get("sub").and_then(Value::as_str) == Some("1234567890")
+        || claims.get("iss").and_then(Value::as_str) == Some("joe")
 }

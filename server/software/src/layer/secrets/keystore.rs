@@ -54,7 +54,8 @@ fn text(bytes: &[u8]) -> Option<&[u8]> {
 /// Whether this is a PKCS #12 file (a sequence that begins with version 3) that names a bag of keys (RFC 7292, 4.2).
 fn pkcs12_holds_key(bytes: &[u8]) -> bool {
     const BAG: &[u8] = b"\x2A\x86\x48\x86\xF7\x0D\x01\x0C\x0A\x01";
-    let is_pkcs12 = bytes.first() == Some(&0x30) && bytes.get(1..16).is_some_and(|head| head.windows(3).any(|part| part == [2, 1, 3]));
+    let is_pkcs12 = bytes.first() == Some(&0x30)
+        && bytes.get(1..16).is_some_and(|head| head.windows(3).any(|part| part == [2, 1, 3]));
     is_pkcs12 && memchr::memmem::find_iter(bytes, BAG).any(|at| matches!(bytes.get(at + BAG.len()), Some(1 | 2)))
 }
 
@@ -82,7 +83,10 @@ mod tests {
 
     #[test]
     fn a_pkcs12_file_is_told_when_it_names_a_bag_of_keys() {
-        let with = |kind: u8| [b"\x30\x82\x01\x00\x02\x01\x03\x30".as_slice(), b"\x2A\x86\x48\x86\xF7\x0D\x01\x0C\x0A\x01", &[kind]].concat();
+        let with = |kind: u8| {
+            [b"\x30\x82\x01\x00\x02\x01\x03\x30".as_slice(), b"\x2A\x86\x48\x86\xF7\x0D\x01\x0C\x0A\x01", &[kind]]
+                .concat()
+        };
         assert!(find("app/client.p12", &with(2)).is_some());
         assert!(find("app/client.p12", &with(3)).is_none());
         assert!(find("app/client.bin", &with(2)).is_none());

@@ -2,21 +2,65 @@
 
 /// Folders in which tests, examples and documentation are kept.
 const TEST_FOLDERS: &[&str] = &[
-    "test", "tests", "testing", "testdata", "test-data", "test_data", "__tests__", "__mocks__", "fixture", "fixtures", "mocks",
-    "spec", "specs", "example", "examples", "sample", "samples", "demo", "demos", "cryptography_vectors",
+    "test",
+    "tests",
+    "testing",
+    "testdata",
+    "test-data",
+    "test_data",
+    "__tests__",
+    "__mocks__",
+    "fixture",
+    "fixtures",
+    "mocks",
+    "spec",
+    "specs",
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "demo",
+    "demos",
+    "cryptography_vectors",
+];
+
+/// How the names of test files end.
+const TEST_ENDINGS: &[&str] = &[
+    "_test.go",
+    "_test.py",
+    "_spec.rb",
+    "_test.c",
+    "_test.cc",
+    "_test.cpp",
+    "_test.rs",
+    "tests.rs",
+    ".test.js",
+    ".spec.js",
+    ".test.ts",
+    ".spec.ts",
+];
+
+/// Where documentation and the sources of libraries are kept, which bring the keys of their own tests.
+const REFERENCE_FOLDERS: &[&str] = &[
+    "usr/share/doc/",
+    "usr/share/man/",
+    "usr/share/info/",
+    "usr/local/share/doc/",
+    ".cargo/registry/src/",
+    "cargo/registry/src/",
+    "go/pkg/mod/",
 ];
 
 /// Whether tests, examples or documentation are kept here: keys there are made to be seen.
 pub(super) fn is_test(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
-    let is_documentation = ["usr/share/doc/", "usr/share/man/", "usr/local/share/doc/", "usr/share/info/"]
+    let is_reference = REFERENCE_FOLDERS
         .iter()
-        .any(|folder| lower.starts_with(folder));
-    let is_named_so = name.starts_with("test_") || ["_test.go", ".test.js", ".spec.js", ".test.ts", ".spec.ts", "_test.py", "_spec.rb"]
-        .iter()
-        .any(|end| name.ends_with(end));
-    is_documentation || is_named_so || folders.split('/').any(|folder| TEST_FOLDERS.contains(&folder))
+        .any(|folder| lower.split_once(folder).is_some_and(|(before, _)| before.is_empty() || before.ends_with('/')));
+    let starts = ["test_", "readme", "changelog", "pkg-info", "metadata"].iter().any(|start| name.starts_with(start));
+    let is_named_so = starts || TEST_ENDINGS.iter().any(|end| name.ends_with(end));
+    is_reference || is_named_so || folders.split('/').any(|folder| TEST_FOLDERS.contains(&folder))
 }
 
 /// Whether a file sets environment variables, and is no template of one.
@@ -38,6 +82,8 @@ mod tests {
             "app/node_modules/tool/test/fixtures/key.pem",
             "go/pkg/mod/example.org/tool/testdata/key.pem",
             "app/tool_test.go",
+            "root/.cargo/registry/src/index/tool-1.0.0/src/key.rs",
+            "app/README.md",
         ] {
             assert!(is_test(path), "{path}");
         }

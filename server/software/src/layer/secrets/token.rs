@@ -14,10 +14,10 @@ const fn anchor(text: &'static str, look: Detector) -> Anchor {
 }
 
 pub(super) const ANCHORS: &[Anchor] = &[
-    anchor("ghp_", |look| github(look)),
-    anchor("gho_", |look| github(look)),
-    anchor("ghu_", |look| github(look)),
-    anchor("ghs_", |look| github(look)),
+    anchor("ghp_", github),
+    anchor("gho_", github),
+    anchor("ghu_", github),
+    anchor("ghs_", github),
     anchor("github_pat_", |look| plain(look, "github_token", 82..=82, is_word, |body| body.get(22) == Some(&b'_'))),
     anchor("glpat-", gitlab),
     anchor("gldt-", gitlab),
@@ -31,7 +31,8 @@ pub(super) const ANCHORS: &[Anchor] = &[
     anchor("hooks.slack.com/services/T", slack_webhook),
     anchor("sk_live_", |look| plain(look, "stripe_key", 24..=247, is_alphanumeric, is_mixed)),
     anchor("rk_live_", |look| plain(look, "stripe_key", 24..=247, is_alphanumeric, is_mixed)),
-    anchor("AIza", |look| plain(look, "google_api_key", 35..=35, is_base64url, is_mixed)),
+    // Many are shipped to browsers and in programs on purpose, so that one weighs less.
+    anchor("AIza", |look| plain(look, "google_api_key", 35..=35, is_base64url, is_mixed).map(Hit::lesser)),
     anchor("GOCSPX-", |look| plain(look, "google_oauth_secret", 28..=28, is_base64url, is_mixed)),
     anchor("npm_", |look| checked(look, "npm_token")),
     anchor("pypi-AgEIcHlwaS5vcmc", pypi),
@@ -168,12 +169,12 @@ fn sendgrid(look: &Look<'_>) -> Option<Hit> {
 
 /// A mark in the middle of the key; it begins with `sk-`.
 fn openai(look: &Look<'_>) -> Option<Hit> {
-    let before = look.bytes.get(look.at.saturating_sub(160)..look.at)?;
-    let length = before.iter().rev().take_while(|byte| is_base64url(**byte)).count();
-    let start = look.at - length;
+    let from = look.at.saturating_sub(160);
+    let before = look.bytes.get(from..look.at)?;
+    let start = from + memchr::memmem::rfind(before, b"sk-").filter(|at| begins(look.bytes, from + at))?;
     let end = run(look.bytes, look.after, LONGEST, is_base64url);
     let key = look.bytes.get(start..end)?;
-    let fits = key.starts_with(b"sk-") && length >= 23 && end - look.after >= 20;
+    let fits = look.at - start >= 23 && end - look.after >= 20 && key.iter().all(|byte| is_base64url(*byte));
     (fits && is_mixed(key) && is_random(key)).then(|| Hit::new("openai_key", start, end, key))
 }
 
@@ -184,7 +185,10 @@ fn is_age_key(body: &[u8]) -> bool {
     let prefix = b"age-secret-key-";
     let high = prefix.iter().map(|byte| u32::from(byte >> 5));
     let low = prefix.iter().map(|byte| u32::from(byte & 31));
-    let data = body.iter().filter_map(|byte| BECH32.iter().position(|one| one == byte)).filter_map(|at| u32::try_from(at).ok());
+    let data = body
+        .iter()
+        .filter_map(|byte| BECH32.iter().position(|one| one == byte))
+        .filter_map(|at| u32::try_from(at).ok());
     polymod(high.chain([0]).chain(low).chain(data)) == 1
 }
 

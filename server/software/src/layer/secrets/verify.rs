@@ -15,13 +15,9 @@ pub(super) fn entropy(bytes: &[u8]) -> f64 {
 
 /// How many of lower case, upper case, digits and other marks occur.
 pub(super) fn classes(bytes: &[u8]) -> usize {
-    let kinds: [fn(&u8) -> bool; 4] = [
-        u8::is_ascii_lowercase,
-        u8::is_ascii_uppercase,
-        u8::is_ascii_digit,
-        |byte| !byte.is_ascii_alphanumeric(),
-    ];
-    kinds.iter().filter(|is| bytes.iter().any(|byte| is(byte))).count()
+    let kinds: [fn(&u8) -> bool; 4] =
+        [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit, |byte| !byte.is_ascii_alphanumeric()];
+    kinds.iter().filter(|is| bytes.iter().any(is)).count()
 }
 
 /// The IEEE CRC-32, as in zip files.
@@ -51,16 +47,50 @@ pub(super) fn base62(mut number: u32) -> [u8; 6] {
 
 /// Words by which people mark what is no real value.
 const PLACEHOLDERS: &[&str] = &[
-    "example", "changeme", "change_me", "change-me", "changeit", "placeholder", "dummy", "redacted", "replace", "insert",
-    "your_", "your-", "yourpass", "yoursecret", "yourtoken", "yourkey", "mypassword", "mysecret", "sample", "not_a_real",
-    "notreal", "xxxx", "****", "....", "1234567890", "0123456789", "abcdefgh", "deadbeef", "todo", "fixme", "undefined",
-    "insecure", "test_", "_test", "-test", "test-", "fake",
+    "example",
+    "changeme",
+    "change_me",
+    "change-me",
+    "changeit",
+    "placeholder",
+    "dummy",
+    "redacted",
+    "replace",
+    "insert",
+    "your_",
+    "your-",
+    "yourpass",
+    "yoursecret",
+    "yourtoken",
+    "yourkey",
+    "mypassword",
+    "mysecret",
+    "sample",
+    "not_a_real",
+    "notreal",
+    "xxxx",
+    "****",
+    "....",
+    "1234567890",
+    "0123456789",
+    "abcdefgh",
+    "deadbeef",
+    "todo",
+    "fixme",
+    "undefined",
+    "insecure",
+    "test_",
+    "_test",
+    "-test",
+    "test-",
+    "fake",
 ];
 
 /// Whether a value is one that people write in place of a real one, or a reference to one that is elsewhere.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let lower = String::from_utf8_lossy(value).to_ascii_lowercase();
-    let is_reference = lower.starts_with(['$', '<', '{', '%', '@']) || ["${", "{{", "$(", "<%"].iter().any(|mark| lower.contains(mark));
+    let is_reference = lower.starts_with(['$', '<', '{', '%', '@'])
+        || ["${", "{{", "$(", "<%"].iter().any(|mark| lower.contains(mark));
     let longest_run = value.chunk_by(|a, b| a == b).map(<[u8]>::len).max().unwrap_or_default();
     is_reference || longest_run >= 6 || PLACEHOLDERS.iter().any(|word| lower.contains(word))
 }
@@ -92,8 +122,8 @@ pub(super) fn is_base64url(byte: u8) -> bool {
 }
 
 /// A value that is set after a name: where it begins and ends. Understands `name=value`, `name: value`, `"name": "value"`
-/// and `name => 'value'`; `from` is where the name ends.
-pub(super) fn assigned(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+/// and `name => 'value'`; `from` is where the name ends. None when the value is longer than `most`.
+pub(super) fn assigned(bytes: &[u8], from: usize, most: usize) -> Option<(usize, usize)> {
     let is_quote = |byte| matches!(byte, b'"' | b'\'' | b'\\' | b'`' | b']');
     let at = run(bytes, from, 3, is_quote);
     let at = run(bytes, at, 8, |byte| matches!(byte, b' ' | b'\t'));
@@ -104,15 +134,12 @@ pub(super) fn assigned(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     let at = run(bytes, sign, 16, |byte| matches!(byte, b' ' | b'\t'));
     let start = run(bytes, at, 2, |byte| matches!(byte, b'"' | b'\'' | b'\\' | b'`'));
     let quoted = start.checked_sub(1).and_then(|place| bytes.get(place)).copied().filter(|_| start > at);
-    let end = run(bytes, start, LONGEST_VALUE + 1, |byte| match quoted {
+    let end = run(bytes, start, most + 1, |byte| match quoted {
         Some(quote @ (b'"' | b'\'' | b'`')) => byte != quote && byte != b'\\' && byte != b'\n',
         _ => !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b'`' | b'\\'),
     });
-    (end > start && end - start <= LONGEST_VALUE).then_some((start, end))
+    (end > start && end - start <= most).then_some((start, end))
 }
-
-/// The longest value that is looked at, in bytes.
-const LONGEST_VALUE: usize = 8_192;
 
 #[cfg(test)]
 mod tests {
@@ -137,7 +164,9 @@ mod tests {
 
     #[test]
     fn placeholders_and_references_are_no_values() {
-        for text in ["changeme123", "<password>", "${TOKEN}", "$TOKEN", "your-token-here", "aaaaaaaaaa", "{{ x }}", "%PASS%"] {
+        for text in
+            ["changeme123", "<password>", "${TOKEN}", "$TOKEN", "your-token-here", "aaaaaaaaaa", "{{ x }}", "%PASS%"]
+        {
             assert!(is_placeholder(text.as_bytes()), "{text}");
         }
         assert!(!is_placeholder(b"k9Qw2ZrT7vLp"));
@@ -145,11 +174,19 @@ mod tests {
 
     #[test]
     fn assigned_values_are_found_in_every_dress() {
-        for text in ["name=value rest", "name: value", "name\": \"value\"", "name' => 'value'", "name\\\": \\\"value\\\"", "name = `value`"] {
-            let (start, end) = assigned(text.as_bytes(), 4).unwrap();
+        for text in [
+            "name=value rest",
+            "name: value",
+            "name\": \"value\"",
+            "name' => 'value'",
+            "name\\\": \\\"value\\\"",
+            "name = `value`",
+        ] {
+            let (start, end) = assigned(text.as_bytes(), 4, 9).unwrap();
             assert_eq!(text.get(start..end), Some("value"), "{text}");
         }
-        assert_eq!(assigned(b"name value", 4), None);
-        assert_eq!(assigned(b"name=", 4), None);
+        assert_eq!(assigned(b"name value", 4, 9), None);
+        assert_eq!(assigned(b"name=longervalue", 4, 9), None);
+        assert_eq!(assigned(b"name=", 4, 9), None);
     }
 }

@@ -108,7 +108,9 @@ mod tests {
 
     #[test]
     fn what_is_no_program_lists_nothing() {
-        for bytes in [&b""[..], b"#!/bin/sh\necho\n", b"MZ", b"\x7fEL", b"PK\x03\x04", b"\xca\xfe\xba\xbe\0\0\0\x34\0\x10"] {
+        for bytes in
+            [&b""[..], b"#!/bin/sh\necho\n", b"MZ", b"\x7fEL", b"PK\x03\x04", b"\xca\xfe\xba\xbe\0\0\0\x34\0\x10"]
+        {
             assert_eq!(listed(bytes), Ok(Vec::new()));
         }
     }

@@ -4,7 +4,7 @@
 //! is often published under the same name. What only the build of a program needed is not in the program and not listed.
 
 use super::binary::Program;
-use super::{file_name, json, text, tidy};
+use super::{add, file_name, json, text, tidy};
 use crate::component::{Component, Type};
 use crate::packages::{File, Unreadable};
 use serde::Deserialize;
@@ -43,13 +43,13 @@ pub(super) fn read(file: File<'_>) -> Result<Vec<Component>, Unreadable> {
         if line.starts_with('[') {
             inside = line == "[[package]]";
             if inside {
-                components.push(Component::new(Type::Cargo, "", "", file.path));
+                add(Component::new(Type::Cargo, "", "", file.path), &mut components)?;
             }
         } else if let Some(component) = components.last_mut().filter(|_| inside) {
             take(component, line);
         }
     }
-    if components.iter().any(|one| one.name.is_empty()) || !text.contains("version = ") && !text.trim().is_empty() {
+    if !text.contains("version = ") && !text.trim().is_empty() {
         return Err(Unreadable::new("it is no Cargo lock file"));
     }
     tidy(components)
@@ -77,9 +77,8 @@ pub(super) fn read_program(program: &Program<'_>, path: &str, into: &mut Vec<Com
         return Err(Unreadable::new(format!("its list of crates is larger than {UNPACKED} bytes")));
     }
     let audit: Audit = json(&unpacked)?;
-    let runtime = audit.packages.into_iter().filter(|one| one.kind != "build");
-    into.extend(runtime.map(|one| Component::new(Type::Cargo, one.name, one.version, path)));
-    Ok(())
+    let mut runtime = audit.packages.into_iter().filter(|one| one.kind != "build");
+    runtime.try_for_each(|one| add(Component::new(Type::Cargo, one.name, one.version, path), into))
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub(super) fn read_built(file: File<'_>) -> Result<Vec<Component>, Unreadable> {
         let (name, version) = key.split_once('/').unwrap_or((key, ""));
         Some(Component::new(Type::Nuget, name, version, file.path))
     });
-    tidy(packages.collect())
+    tidy(packages)
 }
 
 pub(super) fn wants_lock(path: &str) -> bool {
@@ -62,7 +62,7 @@ pub(super) fn wants_lock(path: &str) -> bool {
 pub(super) fn read_lock(file: File<'_>) -> Result<Vec<Component>, Unreadable> {
     let lock: Lock = json(file.bytes)?;
     let locked = lock.dependencies.into_values().flatten().filter(|(_, one)| one.kind != "Project");
-    tidy(locked.map(|(name, one)| Component::new(Type::Nuget, name, one.resolved, file.path)).collect())
+    tidy(locked.map(|(name, one)| Component::new(Type::Nuget, name, one.resolved, file.path)))
 }
 
 #[cfg(test)]
@@ -84,7 +84,10 @@ mod tests {
             "Newtonsoft.Json/13.0.1":{"type":"package","serviceable":true,"path":"newtonsoft.json/13.0.1"},
             "runtimepack.Microsoft.NETCore.App.Runtime.linux-x64/8.0.2":{"type":"runtimepack"}}}"#;
         let listed = names(read_built(File { path: "app/App.deps.json", bytes: text.as_bytes() }));
-        assert_eq!(listed, pairs(&[("Microsoft.NETCore.App.Runtime.linux-x64", "8.0.2"), ("Newtonsoft.Json", "13.0.1")]));
+        assert_eq!(
+            listed,
+            pairs(&[("Microsoft.NETCore.App.Runtime.linux-x64", "8.0.2"), ("Newtonsoft.Json", "13.0.1")])
+        );
     }
 
     #[test]

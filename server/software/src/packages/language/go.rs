@@ -8,6 +8,7 @@
 //! module of an unreleased program, keeps its name and has no known version. The standard library is the module `stdlib`
 //! and Go's own tools are `toolchain`, as advisories call them.
 
+use super::add;
 use super::binary::Program;
 use crate::component::{Component, Type};
 use crate::packages::Unreadable;
@@ -32,11 +33,11 @@ pub(super) fn read(program: &Program<'_>, path: &str, into: &mut Vec<Component>)
         }
         return Ok(());
     };
-    let (go, modules) = strings(program, information).ok_or_else(|| Unreadable::new("its Go build information is damaged"))?;
+    let (go, modules) =
+        strings(program, information).ok_or_else(|| Unreadable::new("its Go build information is damaged"))?;
     let go = release(&String::from_utf8_lossy(go));
     into.push(Component::new(Type::Golang, "stdlib", go.as_str(), path));
-    add_modules(&String::from_utf8_lossy(unframed(modules)), &go, path, into);
-    Ok(())
+    add_modules(&String::from_utf8_lossy(unframed(modules)), &go, path, into)
 }
 
 fn has_any(program: &Program<'_>, names: &[&str]) -> Result<bool, Unreadable> {
@@ -128,19 +129,22 @@ fn unframed(modules: &[u8]) -> &[u8] {
     inner.filter(|inner| inner.ends_with(b"\n")).unwrap_or_default()
 }
 
-fn add_modules(text: &str, go: &str, path: &str, into: &mut Vec<Component>) {
+fn add_modules(text: &str, go: &str, path: &str, into: &mut Vec<Component>) -> Result<(), Unreadable> {
     // A replacement is on the line after the module that it replaces.
     let mut last: Option<Component> = None;
     for line in text.lines() {
         let mut fields = line.split('\t');
-        let (word, name, version) = (fields.next(), fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
+        let (word, name, version) =
+            (fields.next(), fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
         match word {
-            Some("mod" | "dep") => into.extend(last.replace(module(name, version, go, path))),
+            Some("mod" | "dep") => {
+                last.replace(module(name, version, go, path)).map_or(Ok(()), |one| add(one, into))?;
+            }
             Some("=>") => last = last.map(|replaced| replacement(replaced, name, version)),
             _ => {}
         }
     }
-    into.extend(last.filter(|one| !one.name.is_empty()));
+    last.map_or(Ok(()), |one| add(one, into))
 }
 
 fn module(name: &str, version: &str, go: &str, path: &str) -> Component {
@@ -173,7 +177,10 @@ fn release(word: &str) -> String {
     let version = parts.join(".");
     match early.find(|letter: char| letter.is_ascii_digit()) {
         _ if early.is_empty() => version,
-        Some(at) => format!("{version}-{}.{}", &early[..at], &early[at..]),
+        Some(at) => {
+            let (word, number) = early.split_at(at);
+            format!("{version}-{word}.{number}")
+        }
         None => format!("{version}-{early}"),
     }
 }
@@ -201,7 +208,9 @@ mod tests {
         let start = (header + segment) as u64;
         let mut elf = b"\x7fELF".to_vec();
         elf.extend([(width / 4) as u8, 1 + u8::from(big_endian), 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        for (value, bytes) in [(2, 2), (62, 2), (1, 4), (0, width), (header as u64, width), (0, width), (0, 4), (header as u64, 2)] {
+        for (value, bytes) in
+            [(2, 2), (62, 2), (1, 4), (0, width), (header as u64, width), (0, width), (0, 4), (header as u64, 2)]
+        {
             elf.extend(number(value, bytes));
         }
         for value in [segment as u64, 1, 0, 0, 0] {
@@ -278,7 +287,7 @@ mod tests {
     fn a_replacement_counts_as_what_replaces_it() {
         let mut found = Vec::new();
         let lines = "dep\ta.org/a\tv1.0.0\th1:x=\n=>\tb.org/b\tv1.1.0\th1:y=\ndep\tc.org/c\tv1.0.0\n=>\t./c\t(devel)\t\nmod\tcmd\t(devel)\n";
-        add_modules(lines, "1.20.1", "", &mut found);
+        add_modules(lines, "1.20.1", "", &mut found).expect("few");
         let found: Vec<_> = found.into_iter().map(|one| (one.name, one.version)).collect();
         assert_eq!(found, pairs(&[("b.org/b", "v1.1.0"), ("c.org/c", ""), ("toolchain", "1.20.1")]));
     }

@@ -28,8 +28,8 @@ const ONE: u64 = MEBIBYTE;
 /// The largest file that lists many packages, in bytes.
 const MANY: u64 = 16 * MEBIBYTE;
 
-/// The most packages that one file may list.
-const PACKAGES: usize = 200_000;
+/// The most packages that one file may list, several times what the largest lock files do. Each keeps the file's path.
+const PACKAGES: usize = 50_000;
 
 pub(super) const READERS: &[Reader] = &[
     Reader { name: "Python package", limit: ONE, wants: |path, _| python::wants(path), read: python::read },
@@ -43,7 +43,12 @@ pub(super) const READERS: &[Reader] = &[
     Reader { name: "Bundler lock file", limit: MANY, wants: |path, _| ruby::wants_lock(path), read: ruby::read_lock },
     Reader { name: "Composer packages", limit: MANY, wants: |path, _| php::wants_installed(path), read: php::read },
     Reader { name: "Composer lock file", limit: MANY, wants: |path, _| php::wants_lock(path), read: php::read },
-    Reader { name: ".NET dependencies", limit: MANY, wants: |path, _| dotnet::wants_built(path), read: dotnet::read_built },
+    Reader {
+        name: ".NET dependencies",
+        limit: MANY,
+        wants: |path, _| dotnet::wants_built(path),
+        read: dotnet::read_built,
+    },
     Reader { name: "NuGet lock file", limit: MANY, wants: |path, _| dotnet::wants_lock(path), read: dotnet::read_lock },
     Reader { name: "binary", limit: 128 * MEBIBYTE, wants: binary::wants, read: binary::read },
 ];
@@ -70,14 +75,27 @@ fn json<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Unreadable>
         .map_err(|error| Unreadable::new(format!("it is not the JSON that was expected: {error}")))
 }
 
-/// Each package once, in order; an error when there are too many to be true.
-fn tidy(mut components: Vec<Component>) -> Result<Vec<Component>, Unreadable> {
-    components.sort();
-    components.dedup();
-    if components.len() > PACKAGES {
+/// Adds a package; an error when there are too many to be true.
+fn add(component: Component, into: &mut Vec<Component>) -> Result<(), Unreadable> {
+    if into.len() >= PACKAGES {
         return Err(Unreadable::new(format!("it lists more than {PACKAGES} packages")));
     }
-    Ok(components)
+    into.push(component);
+    Ok(())
+}
+
+/// Each package once, in order; an error when there are too many to be true or one has no name.
+fn tidy(components: impl IntoIterator<Item = Component>) -> Result<Vec<Component>, Unreadable> {
+    let mut kept = Vec::new();
+    for component in components {
+        if component.name.is_empty() {
+            return Err(Unreadable::new("a package in it has no name"));
+        }
+        add(component, &mut kept)?;
+    }
+    kept.sort();
+    kept.dedup();
+    Ok(kept)
 }
 
 #[cfg(test)]
@@ -92,7 +110,7 @@ mod tests {
         ("node_modules/a/package.json", br#"{"name":"a","version":"1.0.0","license":"MIT"}"#),
         ("package-lock.json", br#"{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0"}}}"#),
         ("yarn.lock", b"# yarn lockfile v1\n\n\"@a/b@^1\", c@npm:d@2:\n  version \"1.0.0\"\n"),
-        ("pnpm-lock.yaml", b"lockfileVersion: '9.0'\npackages:\n  '@a/b@1.0.0':\n    dev: true\n"),
+        ("pnpm-lock.yaml", b"lockfileVersion: '9.0'\npackages:\n  '@a/b@1.0.0':\n    resolution: {integrity: x}\n"),
         ("a.jar", include_bytes!("fixtures/nested.jar")),
         ("Cargo.lock", b"version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\n"),
         ("specifications/a-1.0.gemspec", b"# stub: a 1.0 ruby lib\nGem::Specification.new do |s|\nend\n"),
@@ -108,15 +126,14 @@ mod tests {
     #[test]
     fn every_reader_wants_its_sample_and_understands_it() {
         for reader in READERS {
-            assert!(
-                SAMPLES.iter().any(|(path, _)| (reader.wants)(path, false)),
-                "{} has a sample",
-                reader.name
-            );
+            assert!(SAMPLES.iter().any(|(path, _)| (reader.wants)(path, false)), "{} has a sample", reader.name);
         }
         for &(path, bytes) in SAMPLES {
             let listed = reader_of(path, false).expect("a reader").read(File { path, bytes });
-            assert!(listed.is_ok_and(|listed| listed.iter().any(|one| !one.name.is_empty())) || path == "pnpm-lock.yaml");
+            assert!(
+                listed.is_ok_and(|listed| listed.iter().all(|one| !one.name.is_empty()) && !listed.is_empty()),
+                "{path}"
+            );
         }
     }
 
@@ -139,7 +156,14 @@ mod tests {
     #[test]
     fn a_file_that_lists_too_many_packages_is_unreadable() {
         let many = (0..=PACKAGES).map(|number| Component::new(crate::Type::Npm, number.to_string(), "1", ""));
-        assert!(tidy(many.collect()).is_err());
+        assert!(tidy(many).is_err());
+    }
+
+    #[test]
+    fn a_package_is_listed_once_and_one_without_a_name_makes_the_file_unreadable() {
+        let one = |name: &str| Component::new(crate::Type::Npm, name, "1", "");
+        assert_eq!(tidy([one("b"), one("a"), one("b")]), Ok(vec![one("a"), one("b")]));
+        assert!(tidy([one("a"), one("")]).is_err());
     }
 
     /// Cuts, overwrites and repeats, as a hostile or damaged file might.

@@ -102,7 +102,12 @@ mod tests {
         ] {
             assert!(wants(path), "{path}");
         }
-        for path in ["package.json", "node_modules/a/dist/package.json", "node_modules/.cache/package.json", "node_modules/@s/package.json"] {
+        for path in [
+            "package.json",
+            "node_modules/a/dist/package.json",
+            "node_modules/.cache/package.json",
+            "node_modules/@s/package.json",
+        ] {
             assert!(!wants(path), "{path}");
         }
     }

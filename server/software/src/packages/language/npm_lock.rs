@@ -4,7 +4,7 @@
 //! Packages that only development needs are marked there and left out: where they are installed all the same,
 //! `node_modules` shows them. So are links to folders beside the project, which are no packages of the registry.
 
-use super::{file_name, is_under, json, node, tidy};
+use super::{add, file_name, is_under, json, node, tidy};
 use crate::component::{Component, Type};
 use crate::packages::{File, Unreadable};
 use serde::Deserialize;
@@ -50,15 +50,17 @@ pub(super) fn wants(path: &str) -> bool {
 
 pub(super) fn read(file: File<'_>) -> Result<Vec<Component>, Unreadable> {
     let lock: Lock = json(file.bytes)?;
-    let mut components = Vec::new();
     match (lock.packages, lock.dependencies) {
-        (Some(packages), _) => components.extend(packages.iter().filter_map(|(place, one)| placed(place, one, file.path))),
-        (None, Some(dependencies)) => add_all(&dependencies, file.path, &mut components),
+        (Some(packages), _) => tidy(packages.iter().filter_map(|(place, one)| placed(place, one, file.path))),
+        (None, Some(dependencies)) => {
+            let mut components = Vec::new();
+            add_all(&dependencies, file.path, &mut components)?;
+            tidy(components)
+        }
         // A project without dependencies has neither.
-        (None, None) if lock.format.is_some() => {}
-        (None, None) => return Err(Unreadable::new("it has neither packages nor dependencies")),
+        (None, None) if lock.format.is_some() => Ok(Vec::new()),
+        (None, None) => Err(Unreadable::new("it has neither packages nor dependencies")),
     }
-    tidy(components)
 }
 
 fn placed(place: &str, one: &Placed, path: &str) -> Option<Component> {
@@ -73,13 +75,18 @@ fn placed(place: &str, one: &Placed, path: &str) -> Option<Component> {
 }
 
 /// Nesting is bounded by the JSON reader, which stops at a depth of 128.
-fn add_all(dependencies: &BTreeMap<String, Dependency>, path: &str, into: &mut Vec<Component>) {
+fn add_all(
+    dependencies: &BTreeMap<String, Dependency>,
+    path: &str,
+    into: &mut Vec<Component>,
+) -> Result<(), Unreadable> {
     for (name, one) in dependencies {
         if !one.dev && !one.version.starts_with("file:") {
-            into.push(dependency(name, &one.version, path));
+            add(dependency(name, &one.version, path), into)?;
         }
-        add_all(&one.dependencies, path, into);
+        add_all(&one.dependencies, path, into)?;
     }
+    Ok(())
 }
 
 /// `npm:NAME@VERSION` is an alias; an address of a repository or an archive says no version.

@@ -34,7 +34,7 @@ pub(super) fn wants_lock(path: &str) -> bool {
 
 pub(super) fn read(file: File<'_>) -> Result<Vec<Component>, Unreadable> {
     let (Listing::One(packages) | Listing::Two { packages }) = json(file.bytes)?;
-    tidy(packages.into_iter().map(|package| component(package, file.path)).collect())
+    tidy(packages.into_iter().map(|package| component(package, file.path)))
 }
 
 fn component(package: Package, path: &str) -> Component {
@@ -58,8 +58,10 @@ mod tests {
 
     #[test]
     fn both_versions_of_the_list_are_read() {
-        let package = r#"{"name":"Monolog/monolog","version":"2.9.1","version_normalized":"2.9.1.0","license":["MIT"]}"#;
-        for text in [format!("[{package}]"), format!(r#"{{"packages":[{package}],"dev":true,"dev-package-names":[]}}"#)] {
+        let package =
+            r#"{"name":"Monolog/monolog","version":"2.9.1","version_normalized":"2.9.1.0","license":["MIT"]}"#;
+        for text in [format!("[{package}]"), format!(r#"{{"packages":[{package}],"dev":true,"dev-package-names":[]}}"#)]
+        {
             let one = listed(&text).remove(0);
             assert_eq!((one.name.as_str(), one.version.as_str()), ("monolog/monolog", "2.9.1"));
             assert_eq!(one.licence.as_deref(), Some("MIT"));
@@ -68,7 +70,8 @@ mod tests {
 
     #[test]
     fn a_lock_file_lists_what_runs() {
-        let text = r#"{"packages":[{"name":"a/b","version":"dev-main"}],"packages-dev":[{"name":"a/test","version":"1.0"}]}"#;
+        let text =
+            r#"{"packages":[{"name":"a/b","version":"dev-main"}],"packages-dev":[{"name":"a/test","version":"1.0"}]}"#;
         let names: Vec<_> = listed(text).into_iter().map(|one| (one.name, one.version)).collect();
         assert_eq!(names, [("a/b".to_owned(), "dev-main".to_owned())]);
     }

@@ -19,8 +19,7 @@ pub(super) fn read(file: File<'_>) -> Result<Vec<Component>, Unreadable> {
     let Some(major @ 5..=9) = major else {
         return Err(Unreadable::new("it is no pnpm lock file of versions 5 to 9"));
     };
-    let components = entries(text).into_iter().filter_map(|entry| entry.component(major, file.path));
-    tidy(components.collect())
+    tidy(entries(text).into_iter().filter_map(|entry| entry.component(major, file.path)))
 }
 
 /// One package of the mapping.

@@ -7,7 +7,6 @@
 use super::file_name;
 use crate::component::{Component, Type};
 use crate::packages::{File, Unreadable};
-use std::borrow::Cow;
 
 /// The longest licence that is taken for an expression; some packages put the whole text there.
 const LICENCE: usize = 100;
@@ -37,7 +36,7 @@ pub(super) fn read(file: File<'_>) -> Result<Vec<Component>, Unreadable> {
 struct Headers<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Headers<'a> {
-    fn of(text: &'a Cow<'_, str>) -> Self {
+    fn of(text: &'a str) -> Self {
         let lines = text.trim_start_matches('\u{feff}').lines().take_while(|line| !line.trim().is_empty());
         let fields = lines.filter(|line| !line.starts_with([' ', '\t'])).filter_map(|line| line.split_once(':'));
         Self(fields.map(|(key, value)| (key.trim(), value.trim())).collect())
@@ -100,7 +99,8 @@ mod tests {
     #[test]
     fn a_licence_comes_from_the_first_field_that_states_it_briefly() {
         assert_eq!(listed("Name: a\nVersion: 1\nLicense: MIT\n").licence.as_deref(), Some("MIT"));
-        let long = format!("Name: a\nLicense: {}\nClassifier: License :: OSI Approved :: BSD License\n", "x".repeat(200));
+        let long =
+            format!("Name: a\nLicense: {}\nClassifier: License :: OSI Approved :: BSD License\n", "x".repeat(200));
         assert_eq!(listed(&long).licence.as_deref(), Some("BSD License"));
         assert_eq!(listed("Name: a\nLicense: UNKNOWN\n").licence, None);
     }
@@ -113,7 +113,9 @@ mod tests {
 
     #[test]
     fn only_metadata_of_installed_packages_is_wanted() {
-        for path in ["p/a-1.dist-info/METADATA", "p/a.egg-info/PKG-INFO", "p/a-1-py3.egg-info", "a.egg/EGG-INFO/PKG-INFO"] {
+        for path in
+            ["p/a-1.dist-info/METADATA", "p/a.egg-info/PKG-INFO", "p/a-1-py3.egg-info", "a.egg/EGG-INFO/PKG-INFO"]
+        {
             assert!(wants(path), "{path}");
         }
         for path in ["METADATA", "src/PKG-INFO", "p/a.dist-info/RECORD", ".egg-info"] {

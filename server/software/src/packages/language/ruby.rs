@@ -3,7 +3,7 @@
 //! The specifications are Ruby code, which is not run: RubyGems writes name and version in a comment at the top, older
 //! ones and those that a distribution ships in plain assignments, and the file is named after both.
 
-use super::{file_name, is_under, text, tidy};
+use super::{add, file_name, is_under, text, tidy};
 use crate::component::{Component, Type};
 use crate::packages::{File, Unreadable};
 
@@ -36,7 +36,8 @@ fn by_assignments(text: &str) -> Option<(&str, &str)> {
 /// `NAME-VERSION.gemspec`, perhaps with a platform after the version.
 fn by_file(name: &str) -> Option<(&str, &str)> {
     let stem = name.strip_suffix(".gemspec")?;
-    let is_start = |at: usize| stem.get(at + 1..).is_some_and(|rest| rest.starts_with(|one: char| one.is_ascii_digit()));
+    let is_start =
+        |at: usize| stem.get(at + 1..).is_some_and(|rest| rest.starts_with(|one: char| one.is_ascii_digit()));
     let (at, _) = stem.match_indices('-').find(|(at, _)| is_start(*at))?;
     Some((stem.get(..at)?, without_platform(stem.get(at + 1..)?)))
 }
@@ -49,7 +50,8 @@ fn assigned<'a>(text: &'a str, field: &str) -> Option<&'a str> {
             return None;
         }
         let value = value.trim_start().trim_start_matches("Gem::Version.new(");
-        let (open, close) = if value.starts_with("%q{") { ("%q{", '}') } else { (value.get(..1)?, value.chars().next()?) };
+        let (open, close) =
+            if value.starts_with("%q{") { ("%q{", '}') } else { (value.get(..1)?, value.chars().next()?) };
         let quoted = value.strip_prefix(open).filter(|_| matches!(close, '"' | '\'' | '}'))?;
         quoted.split(close).next().filter(|word| !word.is_empty())
     })
@@ -86,7 +88,7 @@ pub(super) fn read_lock(file: File<'_>) -> Result<Vec<Component>, Unreadable> {
             0 => (section, specs) = (line.trim_end(), false),
             2 => specs = line.trim() == "specs:",
             // Deeper lines say what a gem asks for. What lies in a folder of the project is no gem of the registry.
-            4 if specs && section != "PATH" => components.push(gem(line.trim(), file.path)?),
+            4 if specs && section != "PATH" => add(gem(line.trim(), file.path)?, &mut components)?,
             _ => {}
         }
         known |= matches!(section, "GEM" | "PLATFORMS" | "DEPENDENCIES");
@@ -123,9 +125,15 @@ mod tests {
 
     #[test]
     fn a_specification_without_the_comment_is_read_from_assignments_or_its_name() {
-        let old = listed("specifications/x.gemspec", "Gem::Specification.new do |s|\n  s.name = %q{rack-a}\n  s.version = '1.6.4'\n");
+        let old = listed(
+            "specifications/x.gemspec",
+            "Gem::Specification.new do |s|\n  s.name = %q{rack-a}\n  s.version = '1.6.4'\n",
+        );
         assert_eq!((old.name.as_str(), old.version.as_str()), ("rack-a", "1.6.4"));
-        let computed = listed("specifications/default/json-x-2.6.1-java.gemspec", "s.name = \"json-x\"\ns.version = File.read(x)\n");
+        let computed = listed(
+            "specifications/default/json-x-2.6.1-java.gemspec",
+            "s.name = \"json-x\"\ns.version = File.read(x)\n",
+        );
         assert_eq!((computed.name.as_str(), computed.version.as_str()), ("json-x", "2.6.1"));
         assert!(read_gem(File { path: "specifications/x.gemspec", bytes: b"nothing" }).is_err());
     }

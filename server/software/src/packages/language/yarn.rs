@@ -3,7 +3,7 @@
 //! Both are blocks: a line of descriptors that ends in a colon, then indented fields. The format does not say what only
 //! development needs, so all is listed.
 
-use super::{file_name, is_under, text, tidy};
+use super::{add, file_name, is_under, text, tidy};
 use crate::component::{Component, Type};
 use crate::packages::{File, Unreadable};
 
@@ -26,11 +26,15 @@ pub(super) fn read(file: File<'_>) -> Result<Vec<Component>, Unreadable> {
             }
         } else {
             let next = Block { descriptors: line.trim_end().trim_end_matches(':'), version: "", resolution: "" };
-            components.extend(block.replace(next).and_then(|block| block.component(file.path)));
+            finish(block.replace(next), file.path, &mut components)?;
         }
     }
-    components.extend(block.and_then(|block| block.component(file.path)));
+    finish(block, file.path, &mut components)?;
     tidy(components)
+}
+
+fn finish(block: Option<Block<'_>>, path: &str, into: &mut Vec<Component>) -> Result<(), Unreadable> {
+    block.and_then(|block| block.component(path)).map_or(Ok(()), |component| add(component, into))
 }
 
 /// One package: the ranges that led to it, and what was chosen.

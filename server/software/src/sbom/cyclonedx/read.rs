@@ -171,11 +171,7 @@ impl<'de> Visitor<'de> for Item<'_> {
 }
 
 /// Keeps an entry for what it is.
-fn keep(
-    found: &mut Gathering,
-    facts: Facts,
-    kind: Option<&str>,
-) -> Result<(), crate::sbom::gathering::TooMany> {
+fn keep(found: &mut Gathering, facts: Facts, kind: Option<&str>) -> Result<(), crate::sbom::gathering::TooMany> {
     match (kind, is_followed(facts.purl.as_deref())) {
         (Some("operating-system"), false) => {
             let distribution = purl::distribution_of(&facts.name, &facts.version);

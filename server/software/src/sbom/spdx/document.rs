@@ -104,11 +104,7 @@ fn subject_of(package: &Package) -> Subject {
 }
 
 /// Keeps a package for what it is. The subject is a component only when it is a package itself.
-fn keep(
-    found: &mut Gathering,
-    package: Package,
-    is_subject: bool,
-) -> Result<(), crate::sbom::gathering::TooMany> {
+fn keep(found: &mut Gathering, package: Package, is_subject: bool) -> Result<(), crate::sbom::gathering::TooMany> {
     let followed = is_followed(package.facts.purl.as_deref());
     match package.purpose.as_str() {
         _ if is_subject && !followed => Ok(()),
@@ -126,9 +122,10 @@ fn keep(
 fn serial_of(namespace: &str) -> String {
     let tail = namespace.len().checked_sub(36).and_then(|start| namespace.get(start..)).unwrap_or_default();
     let dashes = [8, 13, 18, 23];
-    let is_uuid = tail.bytes().enumerate().all(|(index, byte)| {
-        if dashes.contains(&index) { byte == b'-' } else { byte.is_ascii_hexdigit() }
-    });
+    let is_uuid = tail
+        .bytes()
+        .enumerate()
+        .all(|(index, byte)| if dashes.contains(&index) { byte == b'-' } else { byte.is_ascii_hexdigit() });
     if is_uuid { tail.to_owned() } else { String::new() }
 }
 

@@ -166,9 +166,7 @@ impl Serialize for Packages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let distribution = self.bill.distribution.as_ref();
         let subject = Package::of_subject(self.bill);
-        let system = distribution.map(|one| {
-            Package::new(DISTRIBUTION, &one.id, &one.release, "OPERATING-SYSTEM")
-        });
+        let system = distribution.map(|one| Package::new(DISTRIBUTION, &one.id, &one.release, "OPERATING-SYSTEM"));
         let packages = self.entries.iter().enumerate().map(|(index, entry)| {
             Package::of_entry(entry, id_of(index, entry), entry.component.purl(distribution), self.created)
         });
@@ -184,11 +182,8 @@ struct Relationships<'a> {
 
 impl Serialize for Relationships<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let relation = |from, kind, to| Relationship {
-            spdx_element_id: from,
-            relationship_type: kind,
-            related_spdx_element: to,
-        };
+        let relation =
+            |from, kind, to| Relationship { spdx_element_id: from, relationship_type: kind, related_spdx_element: to };
         let describes = relation(DOCUMENT, "DESCRIBES", Cow::Borrowed(SUBJECT));
         let system = self.bill.distribution.as_ref().map(|_| Cow::Borrowed(DISTRIBUTION));
         let packages = self.entries.iter().enumerate().map(|(index, entry)| Cow::Owned(id_of(index, entry)));

@@ -1,0 +1,194 @@
+//! From the software of images to what is known to be wrong with it.
+//!
+//! An image's software is taken apart once, into packages that are each known once. A package is held against the
+//! advisories when it is new and when advisories of its name change, whatever the number of images that have it; the
+//! registry is not asked again for either.
+
+use crate::Worker;
+use crate::evaluate::evaluate;
+use anyhow::Context;
+use plumbline_core::id::{ResourceId, RunId, SourceId};
+use plumbline_software::advisory::{Affected, Hit, Notice, ecosystem, flaws};
+use plumbline_software::layer::{Installed, Software};
+use plumbline_software::{Component, Distribution, Type};
+use plumbline_store::job::{self, Lease};
+use plumbline_store::reconcile::{self, Merged};
+use plumbline_store::software::{self, Candidate, Installation, NewPackage, PackageFlaw};
+use plumbline_store::{TenantTx, memory};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// Packages that are judged at a time.
+const PACKAGES: i64 = 2000;
+
+/// Takes the software of a run's new images apart, and judges what is new.
+pub(crate) async fn prepare(worker: &Worker, lease: &Lease, run: RunId) -> anyhow::Result<()> {
+    let mut tx = worker.database.tenant(lease.tenant).await?;
+    let unknown = software::unknown_of_run(&mut tx, run).await?;
+    for key in &unknown {
+        let Some(kept) = memory::recall(&mut tx, std::slice::from_ref(key)).await?.remove(key) else { continue };
+        let whole = Software::unpack(&kept).with_context(|| format!("what is kept as {key}"))?;
+        take_apart(&mut tx, key, &whole).await?;
+    }
+    if !unknown.is_empty() {
+        software::note_changes(&mut tx).await?;
+        judge_all(&mut tx).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn take_apart(tx: &mut TenantTx, key: &str, whole: &Software) -> anyhow::Result<()> {
+    let mut packages: BTreeMap<Uuid, NewPackage> = BTreeMap::new();
+    let mut installations = Vec::with_capacity(whole.components.len());
+    for Installed { component, layer } in &whole.components {
+        let package = package(component, whole.distribution.as_ref());
+        installations.push(Installation {
+            package: package.id,
+            path: component.path.clone(),
+            layer: i32::try_from(*layer).unwrap_or(i32::MAX),
+        });
+        packages.entry(package.id).or_insert(package);
+    }
+    let packages: Vec<NewPackage> = packages.into_values().collect();
+    Ok(software::install(tx, key, &packages, &installations).await?)
+}
+
+fn package(component: &Component, distribution: Option<&Distribution>) -> NewPackage {
+    let distribution = distribution.filter(|_| component.kind.is_of_distribution());
+    let purl = component.purl(distribution);
+    let source = component.source.clone().map_or_else(Default::default, |source| (source.name, source.version));
+    let keys: Vec<(String, String, String)> = ecosystem::keys(component, distribution)
+        .into_iter()
+        .map(|key| (ecosystem::scope(&key.ecosystem).into_owned(), key.name, key.version))
+        .collect();
+    let unjudged = if component.version.is_empty() {
+        Some("Its version is not known.".to_owned())
+    } else if keys.is_empty() {
+        Some(match distribution {
+            Some(release) => format!("No advisories are known for {release}."),
+            None if component.kind.is_of_distribution() => {
+                "The image does not say which distribution it is.".to_owned()
+            }
+            None => "Its group is not known, and advisories name it.".to_owned(),
+        })
+    } else {
+        None
+    };
+    NewPackage {
+        id: derive(&purl, &source),
+        kind: component.kind.as_str(),
+        name: component.name.clone(),
+        version: component.version.clone(),
+        architecture: component.architecture.clone().unwrap_or_default(),
+        source,
+        licence: component.licence.clone().unwrap_or_default(),
+        distribution: distribution.map(ToString::to_string).unwrap_or_default(),
+        purl,
+        keys,
+        unjudged,
+    }
+}
+
+fn derive(purl: &str, source: &(String, String)) -> Uuid {
+    let digest = Sha256::digest(format!("{purl}\n{}\n{}", source.0, source.1));
+    let mut bytes = [0u8; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// Judges all packages that are to be judged. Returns those of which what is known changed.
+async fn judge_all(tx: &mut TenantTx) -> anyhow::Result<Vec<Uuid>> {
+    let mut changed = Vec::new();
+    loop {
+        let packages = software::to_judge(tx, PACKAGES).await?;
+        if packages.is_empty() {
+            return Ok(changed);
+        }
+        let ids: Vec<Uuid> = packages.iter().map(|(id, _)| *id).collect();
+        let candidates = software::candidates(tx, &ids).await?;
+        let mut judged = Judged { uncovered: uncovered(tx, &ids).await?, ..Judged::default() };
+        for of_package in candidates.chunk_by(|a, b| a.package_id == b.package_id) {
+            judged.package(of_package)?;
+        }
+        let unjudged: Vec<(Uuid, String)> = judged.unjudged.into_iter().chain(judged.uncovered).collect();
+        changed.extend(software::judge(tx, &ids, &judged.flaws, &unjudged).await?);
+    }
+}
+
+/// Packages of ecosystems of which no advisory was ever brought in: nothing is known of them, and that is not clean.
+async fn uncovered(tx: &mut TenantTx, packages: &[Uuid]) -> anyhow::Result<HashMap<Uuid, String>> {
+    let of = software::ecosystems_of(tx, packages).await?;
+    let all: BTreeSet<String> = of.iter().map(|(_, ecosystem)| ecosystem.clone()).collect();
+    let covered = software::covered(tx, &all.into_iter().collect::<Vec<_>>()).await?;
+    let bare = of.into_iter().filter(|(_, ecosystem)| !covered.contains(ecosystem));
+    Ok(bare.map(|(id, ecosystem)| (id, format!("No advisories for {ecosystem} were imported."))).collect())
+}
+
+#[derive(Default)]
+struct Judged {
+    flaws: Vec<PackageFlaw>,
+    unjudged: HashMap<Uuid, String>,
+    uncovered: HashMap<Uuid, String>,
+}
+
+impl Judged {
+    /// Judges one package by all that advisories say of it.
+    fn package(&mut self, candidates: &[Candidate]) -> anyhow::Result<()> {
+        let Some(first) = candidates.first() else { return Ok(()) };
+        let (package, kind) = (first.package_id, Type::parse(&first.kind).context("a package's type")?);
+        let mut hits: Vec<(Notice, Hit)> = Vec::new();
+        for candidate in candidates {
+            let notice: Notice = serde_json::from_value(candidate.notice.0.clone())?;
+            for affected in &candidate.affected.0 {
+                let affected: Affected = serde_json::from_value(affected.clone())?;
+                match affected.judge(&candidate.version) {
+                    Ok(Some(hit)) => hits.push((notice.clone(), hit)),
+                    Ok(None) => {}
+                    Err(why) if !notice.withdrawn => {
+                        self.unjudged.entry(package).or_insert_with(|| format!("{}: {why}", candidate.advisory_id));
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        for flaw in flaws(kind.order(), hits.iter().map(|(notice, hit)| (notice, hit))) {
+            self.flaws.push(PackageFlaw {
+                package,
+                flaw: flaw.id,
+                aliases: flaw.aliases,
+                advisories: flaw.advisories,
+                severity: flaw.rating.severity.as_str(),
+                rated: flaw.rating.rated,
+                #[expect(clippy::cast_possible_truncation, reason = "a score has one decimal")]
+                cvss: flaw.rating.score.map(|score| score as f32),
+                vector: flaw.rating.vector,
+                fixed_in: flaw.fixed_in,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Holds the tenant's packages against advisories that changed, and decides its images anew where something came of it.
+pub(crate) async fn rematch(worker: &Worker, lease: &Lease) -> anyhow::Result<()> {
+    let mut tx = worker.database.tenant(lease.tenant).await?;
+    job::fence(&mut tx, lease).await?;
+    reconcile::lock(&mut tx).await?;
+    software::note_changes(&mut tx).await?;
+    let changed = judge_all(&mut tx).await?;
+    let mut by_source: BTreeMap<SourceId, Vec<(String, String, ResourceId)>> = BTreeMap::new();
+    for (source, account, image) in software::images_with(&mut tx, &changed).await? {
+        by_source.entry(source).or_default().push((account, "image".to_owned(), image));
+    }
+    for (source, changed) in by_source {
+        let merged = Merged { changed, retired: Vec::new() };
+        let now = worker.now();
+        reconcile::open_decisions(&mut tx).await?;
+        let sight = evaluate(worker, &mut tx, source, &merged, &[], false, now).await?;
+        reconcile::settle(&mut tx, source, None, &worker.weighing, false, sight, now).await?;
+        reconcile::close_decisions(&mut tx).await?;
+    }
+    job::finish(&mut tx, lease, worker.now(), None).await?;
+    Ok(tx.commit().await?)
+}
