@@ -1,5 +1,7 @@
-//! The demonstration: a tenant with a member of each role, connected to the stand-in cloud through the ordinary collector.
+//! The demonstration: a tenant with a member of each role, connected to the stand-in cloud and to a registry through
+//! the ordinary collectors.
 
+use crate::feeds::{self, FeedKind};
 use crate::serve::Product;
 use anyhow::Context;
 use plumbline_core::collect::Connection;
@@ -15,13 +17,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 const TENANT: (&str, &str) = ("Harbor Lane", "harbor-lane");
 /// A second tenant with nothing in it: for switching, and for seeing what a beginning looks like.
 const SECOND: (&str, &str) = ("Quiet Cove", "quiet-cove");
 const SOURCE: &str = "Harbor Lane organization";
+const REGISTRY: &str = "Harbor Lane registry";
 const POLL_SECONDS: i32 = 60;
 
 /// How the seeded estate describes itself.
@@ -33,6 +36,20 @@ struct Estate {
     external_id: String,
     role_name: String,
     regions: Vec<String>,
+    #[serde(default)]
+    registry: Option<Registry>,
+}
+
+/// How the registry beside it describes itself.
+#[derive(Deserialize)]
+struct Registry {
+    host: String,
+    /// Its own authority, as PEM.
+    ca: String,
+    user: String,
+    password: SecretString,
+    /// Where the invented advisories on its images are.
+    feeds: PathBuf,
 }
 
 /// Sees to the demonstration's tenants, members and source; safe to call again. Returns what to tell the person at the
@@ -45,6 +62,9 @@ pub async fn connect(product: &Product, estate: &Path, url: &Url) -> anyhow::Res
     let estate: Estate = serde_json::from_str(&text).context("the estate's description")?;
     let password = password(product);
     let tenant = people(product, &password).await?;
+    if let Some(registry) = &estate.registry {
+        import(product, registry).await.context("the advisories on the registry's images")?;
+    }
     let mut tx = product.database.tenant(tenant).await?;
     sources(&mut tx, product, &estate).await?;
     tx.commit().await?;
@@ -105,6 +125,14 @@ fn email(role: Role) -> String {
 }
 
 async fn sources(tx: &mut TenantTx, product: &Product, estate: &Estate) -> anyhow::Result<()> {
+    ensure_source(tx, product, "aws", SOURCE, cloud(estate)).await?;
+    if let Some(registry) = &estate.registry {
+        ensure_source(tx, product, "registry", REGISTRY, images(registry)).await?;
+    }
+    Ok(())
+}
+
+fn cloud(estate: &Estate) -> Connection {
     let settings = json!({
         "access": { "by": "organization", "member_role": estate.role_name, "external_id": estate.external_id },
         "endpoint": estate.endpoint,
@@ -115,19 +143,45 @@ async fn sources(tx: &mut TenantTx, product: &Product, estate: &Estate) -> anyho
         "access_key_id": estate.access_key_id,
         "secret_access_key": estate.secret_access_key.expose_secret(),
     });
-    let secret = SecretString::from(secret.to_string());
-    let known = source::list(tx).await?.into_iter().find(|source| source.name == SOURCE);
+    Connection { settings, secret: SecretString::from(secret.to_string()) }
+}
+
+fn images(registry: &Registry) -> Connection {
+    let settings = json!({ "host": registry.host, "ca": registry.ca, "auth": { "by": "basic" } });
+    let secret = json!({ "username": registry.user, "password": registry.password.expose_secret() });
+    Connection { settings, secret: SecretString::from(secret.to_string()) }
+}
+
+/// Connects a source, or points it to where the stand-in is now, and polls it.
+async fn ensure_source(
+    tx: &mut TenantTx,
+    product: &Product,
+    provider: &str,
+    name: &str,
+    connection: Connection,
+) -> anyhow::Result<()> {
+    let known = source::list(tx).await?.into_iter().find(|source| source.name == name);
     let id = if let Some(known) = known {
-        let change = SourceChange { name: SOURCE, poll_seconds: POLL_SECONDS, settings: &settings };
+        let change = SourceChange { name, poll_seconds: POLL_SECONDS, settings: &connection.settings };
         source::change(tx, SourceId(known.source_id), &change).await?;
-        source::replace_secret(tx, SourceId(known.source_id), &secret, &product.keyring, &product.mint).await?;
+        source::replace_secret(tx, SourceId(known.source_id), &connection.secret, &product.keyring, &product.mint)
+            .await?;
         SourceId(known.source_id)
     } else {
-        let connection = Connection { settings, secret };
-        let new = NewSource { provider: "aws", name: SOURCE, poll_seconds: POLL_SECONDS, connection: &connection };
+        let new = NewSource { provider, name, poll_seconds: POLL_SECONDS, connection: &connection };
         source::create(tx, &new, &product.keyring, &product.mint).await?
     };
     job::enqueue(tx, &Task::Collect { source_id: id }, product.mint.now(), &product.mint).await?;
+    Ok(())
+}
+
+/// What is known of flaws, as an operator brings it in.
+async fn import(product: &Product, registry: &Registry) -> anyhow::Result<()> {
+    for (name, kind, file) in
+        [("plum", FeedKind::Osv, "first"), ("kev", FeedKind::Kev, "kev.json"), ("epss", FeedKind::Epss, "epss.csv")]
+    {
+        feeds::import(&product.database, &product.mint, name, kind, &registry.feeds.join(file)).await?;
+    }
     Ok(())
 }
 
@@ -137,7 +191,8 @@ fn greeting(url: &Url, password: &SecretString) -> String {
         let _ = writeln!(text, "  {:<30} {:<22} {}", email(role), password.expose_secret(), describe(role));
     }
     text.push_str(
-        "\nThe first poll of the stand-in cloud has begun; the pages fill within a minute. Ctrl-C stops everything.\n",
+        "\nThe first polls of the stand-in cloud and of the registry have begun; the pages fill within a minute. \
+         Ctrl-C stops everything.\n",
     );
     text
 }

@@ -51,7 +51,7 @@ wait_for() {
   die "$what did not start"
 }
 
-# Starts the stand-in AWS and seeds it. Sets AWS_ENDPOINT, and AWS_ESTATE to the file in which the estate describes itself.
+# Starts the stand-in AWS and seeds it. Sets AWS_ENDPOINT, and ESTATE to the file in which the estate describes itself.
 start_aws() {
   local port=${PLUMBLINE_LAB_AWS_PORT:-5005} log=$SCRATCH/aws.log
   # A port that is taken is no obstacle: then any free one will do.
@@ -61,10 +61,27 @@ start_aws() {
   stop_later TERM "$!"
   wait_for "the stand-in AWS" "$!" "$log" grep --quiet endpoint "$log"
   AWS_ENDPOINT=$(sed -nE 's/.*"endpoint": "([^"]+)".*/\1/p' "$log")
-  AWS_ESTATE=$SCRATCH/estate.json
+  ESTATE=$SCRATCH/estate.json
   say "Seeding its estate"
-  "$PLUMBLINE_LAB_PYTHON" tests/lab/aws/estate.py "$AWS_ENDPOINT" >"$AWS_ESTATE"
+  "$PLUMBLINE_LAB_PYTHON" tests/lab/aws/estate.py "$AWS_ENDPOINT" >"$ESTATE"
   say "The stand-in AWS is at $AWS_ENDPOINT"
+}
+
+# Starts the registry with its images, and says in the estate's description how to reach it.
+start_registry() {
+  local folder=$SCRATCH/registry said=$SCRATCH/registry.json log=$SCRATCH/registry.log
+  say "Starting the registry"
+  mkdir "$folder"
+  setsid "$PLUMBLINE_LAB_PYTHON" tests/lab/registry/server.py "$PLUMBLINE_LAB_IMAGES" "$folder" \
+    --port "${PLUMBLINE_LAB_REGISTRY_PORT:-5006}" >"$said" 2>"$log" &
+  stop_later TERM "$!"
+  wait_for "the registry" "$!" "$log" grep --quiet host "$said"
+  "$PLUMBLINE_LAB_PYTHON" - "$ESTATE" "$said" <<'PYTHON'
+import json, sys
+estate, registry = (json.load(open(path)) for path in sys.argv[1:])
+json.dump({**estate, "registry": registry}, open(sys.argv[1], "w"))
+PYTHON
+  say "The registry is at $(sed -nE 's/.*"host": "([^"]+)".*/\1/p' "$said")"
 }
 
 # The user that Postgres runs as: it refuses to be root.

@@ -149,6 +149,36 @@ make_newer_node() {
   npm install --prefix "$folder" --no-audit --no-fund --silent "$NODE_PACKAGE" || die "could not install $NODE_PACKAGE"
 }
 
+# A registry and what fills it. The images take a minute to make, the file systems of their bases two more.
+need_registry() {
+  need_command docker-registry docker-registry
+  need_command skopeo skopeo
+  need_command htpasswd apache2-utils
+  need_command openssl openssl
+  need_command debootstrap debootstrap
+  command -v npm >/dev/null || install_packages "Node.js" nodejs npm
+  need_python
+  with_lock make_images_folder
+  export PLUMBLINE_LAB_IMAGES=$CACHE/images
+}
+
+make_images_folder() {
+  local folder=$CACHE/images lab=tests/lab/registry bases images
+  bases=$(sha256sum <$lab/base.sh)
+  images=$(cat $lab/*.sh $lab/build.py $lab/layout.py $lab/feeds.py | sha256sum)
+  if [ "$(cat "$folder/bases-made-from" 2>/dev/null)" != "$bases" ]; then
+    say "Making the base images of the lab's registry (debootstrap)"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    as_root "$PWD/$lab/base.sh" "$folder" "$(id -u):$(id -g)" || die "could not make the base images ($folder/debootstrap.log)"
+    echo "$bases" >"$folder/bases-made-from"
+  fi
+  [ "$(cat "$folder/made-from" 2>/dev/null)" != "$images" ] || return 0
+  say "Making the other images of the lab's registry (pip, npm)"
+  "$PLUMBLINE_LAB_PYTHON" $lab/build.py "$folder" || die "could not make the images ($lab/build.py)"
+  echo "$images" >"$folder/made-from"
+}
+
 need_browser() {
   export CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
   export CHROMEDRIVER=${CHROMEDRIVER:-$(command -v chromedriver || true)}

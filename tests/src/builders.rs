@@ -1,5 +1,9 @@
 //! Builders of what tests of pages look at. They name only what matters; the rest is one account in one region.
 
+mod images;
+
+pub use images::software_key;
+
 use crate::app::{TestApp, noon};
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::id::{FindingId, FixId, ResourceId, RunId, SourceId, TenantId};

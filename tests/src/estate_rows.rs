@@ -2,6 +2,7 @@
 
 use crate::app::{TestApp, noon};
 use plumbline_core::id::{FindingId, FixId, PersonId, ResourceId, RunId, SourceId};
+use plumbline_software::layer::Software;
 use plumbline_store::tenant::Tenant;
 use sqlx::AssertSqlSafe;
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 /// The ids of one tenant's things, by the name that a route's path has for them.
 pub type Named = BTreeMap<&'static str, String>;
 
-/// Puts one source, run, resource, finding and fix into a tenant. `member` is one of its members.
+/// Puts one source, run, resource, image, component, finding and fix into a tenant. `member` is one of its members.
 pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Named {
     let check = app_check();
     let source = SourceId::mint(&app.mint);
@@ -17,6 +18,9 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
     let resource = ResourceId::derive(source, "arn:aws:s3:::ledger");
     let finding = FindingId::derive(resource, &check.id);
     let fix = FixId::derive(source, &check.fix_key, "111122223333");
+    let image = ResourceId::derive(source, "registry.example.com/shop@sha256:a");
+    let component = ResourceId::derive(source, "lodash");
+    let software = hex(&Software::default().pack());
     let (t, now) = (tenant.id, noon().to_rfc3339());
     let sql = format!(
         "insert into sources (tenant_id, source_id, provider, name, settings, poll_seconds, created_at, last_run_id)
@@ -27,6 +31,16 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
              attributes, unread, tags, digest, exposure, criticality, first_seen, changed_at)
          values ('{t}', '{resource}', '{source}', '{kind}', 'arn:aws:s3:::ledger', 'ledger', '111122223333', 'eu-west-1',
              'eu-west-1', 's3.buckets', '{{}}', '{{}}', '{{}}', '\\x00', 'none', 'normal', '{now}', '{now}');
+         insert into resources (tenant_id, resource_id, source_id, kind, uid, name, account, region, scope_region, reader,
+             attributes, unread, tags, digest, exposure, criticality, first_seen, changed_at)
+         values ('{t}', '{image}', '{source}', 'image', 'registry.example.com/shop@sha256:a', 'shop:1.0',
+             'registry.example.com', 'shop', 'shop', 'registry.images', '{{\"Software\": \"software a\"}}', '{{}}', '{{}}',
+             '\\x00', 'none', 'normal', '{now}', '{now}');
+         insert into memories (tenant_id, key, content, kept_at) values ('{t}', 'software a', '\\x{software}', '{now}');
+         insert into packages (tenant_id, package_id, type, name, version, purl, judged)
+         values ('{t}', '{component}', 'npm', 'lodash', '4.17.20', 'pkg:npm/lodash@4.17.20', true);
+         insert into installations (tenant_id, software, package_id, path, layer)
+         values ('{t}', 'software a', '{component}', 'app/package-lock.json', 0);
          insert into verdicts (tenant_id, resource_id, check_id, verdict, since)
          values ('{t}', '{resource}', '{check}', 'fail', '{now}');
          insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region,
@@ -45,10 +59,17 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
         ("source", source.to_string()),
         ("run", run.to_string()),
         ("resource", resource.to_string()),
+        ("image", image.to_string()),
+        ("component", component.to_string()),
         ("finding", finding.to_string()),
         ("fix", fix.to_string()),
         ("person", member.to_string()),
     ])
+}
+
+/// As Postgres writes bytes.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct AnyCheck {

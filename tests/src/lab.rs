@@ -34,7 +34,7 @@ pub struct Estate {
     pub regions: Vec<String>,
 }
 
-fn python() -> Result<String> {
+pub(crate) fn python() -> Result<String> {
     std::env::var("PLUMBLINE_LAB_PYTHON")
         .context("PLUMBLINE_LAB_PYTHON names no Python with moto's server in it: run `./dev test`")
 }
@@ -207,7 +207,10 @@ impl Read {
 ///
 /// # Errors
 /// When the run as a whole could not be done.
-pub async fn read(collector: &AwsCollector, connection: &Connection) -> Result<Read, CollectError> {
+pub async fn read<C: Collector + Clone + 'static>(
+    collector: &C,
+    connection: &Connection,
+) -> Result<Read, CollectError> {
     let (sink, mut events) = tokio::sync::mpsc::channel(256);
     let run = tokio::spawn({
         let (collector, connection) = (collector.clone(), connection.clone());

@@ -10,6 +10,7 @@ pub mod fault_proxy;
 pub mod lab;
 pub mod polling;
 pub mod provider;
+pub mod registry;
 pub mod walk;
 
 pub use app::TestApp;

@@ -1,21 +1,23 @@
-//! A tenant with the real collector over the stand-in cloud, polled by the real worker into a database.
+//! A tenant with a real collector over a stand-in, polled by the real worker into a database.
 
 use crate::app::keyring;
 use anyhow::{Context, Result, ensure};
 use chrono::TimeDelta;
-use plumbline_aws::AwsCollector;
 use plumbline_core::clock::{Clock, FrozenClock, SystemClock};
-use plumbline_core::collect::Connection;
+use plumbline_core::collect::{Collector, Connection};
 use plumbline_core::id::{Mint, SourceId, TenantId};
 use plumbline_policy::Catalogue;
+use plumbline_server::feeds::{self, FeedKind, Imported};
 use plumbline_store::source::{self, NewSource};
 use plumbline_store::{Database, job, tenant};
 use plumbline_worker::Worker;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use secrecy::SecretString;
 use sqlx::PgPool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::path::Path;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Picture {
     /// (resource, check) → verdict.
     pub verdicts: BTreeMap<(String, String), String>,
-    /// (resource, check) → state.
-    pub findings: BTreeMap<(String, String), String>,
+    /// (resource, check, which of several things it finds) → state.
+    pub findings: BTreeMap<(String, String, String), String>,
     /// Resources that were not seen to be gone, with the scope that lists each.
     pub resources: BTreeMap<String, String>,
     /// `account/region/reader` → (outcome, permission).
@@ -49,7 +51,7 @@ impl Polling {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn new(pool: PgPool, collector: AwsCollector, connection: &Connection) -> Result<Self> {
+    pub async fn new(pool: PgPool, collector: impl Collector + 'static, connection: &Connection) -> Result<Self> {
         // The seed's ages count from now.
         let clock = FrozenClock::at(SystemClock.now());
         let mint = Arc::new(Mint::new(Arc::new(clock.clone()), StdRng::seed_from_u64(7)));
@@ -58,7 +60,8 @@ impl Polling {
         let tenant = tenant::create(&mut identity, "Harbor Lane", &mint).await?.id;
         identity.commit().await?;
         let keyring = Arc::new(keyring());
-        let new = NewSource { provider: "aws", name: "Harbor Lane", poll_seconds: 60, connection };
+        let provider = collector.provider();
+        let new = NewSource { provider, name: "Harbor Lane", poll_seconds: 60, connection };
         let mut tx = database.tenant(tenant).await?;
         let source = source::create(&mut tx, &new, &keyring, &mint).await?;
         tx.commit().await?;
@@ -75,7 +78,7 @@ impl Polling {
     }
 
     /// From now on polls with another collector.
-    pub fn collect_with(&mut self, collector: AwsCollector) {
+    pub fn collect_with(&mut self, collector: impl Collector + 'static) {
         self.worker.collectors = vec![Arc::new(collector)];
     }
 
@@ -89,6 +92,30 @@ impl Polling {
         let task = job::Task::Collect { source_id: self.source };
         job::enqueue(&mut tx, &task, self.worker.mint.now(), &self.worker.mint).await?;
         tx.commit().await?;
+        self.work().await
+    }
+
+    /// From now on polls with another credential.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn replace_secret(&self, secret: &SecretString) -> Result<()> {
+        let mut tx = self.database.tenant(self.tenant).await?;
+        source::replace_secret(&mut tx, self.source, secret, &self.worker.keyring, &self.worker.mint).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Brings a feed in, as an operator does, and does the work that follows.
+    ///
+    /// # Errors
+    /// When nothing of it can be read, or the work failed.
+    pub async fn import(&self, name: &str, kind: FeedKind, path: &Path) -> Result<(Imported, Picture)> {
+        let imported = feeds::import(&self.database, &self.worker.mint, name, kind, path).await?;
+        Ok((imported, self.work().await?))
+    }
+
+    /// Does the job that is due, and looks at what there is to see after it.
+    async fn work(&self) -> Result<Picture> {
         ensure!(self.worker.work_once(&CancellationToken::new()).await?, "there was a job");
         let failed: Vec<Option<String>> =
             sqlx::query_scalar("select error from jobs where state = 'failed'").fetch_all(&self.pool).await?;
@@ -107,8 +134,8 @@ pub async fn picture(pool: &PgPool) -> Result<Picture> {
     )
     .fetch_all(pool)
     .await?;
-    let findings: Vec<(String, String, String)> = sqlx::query_as(
-        "select r.uid, f.check_id, f.state from findings f join resources r using (tenant_id, resource_id)",
+    let findings: Vec<(String, String, String, String)> = sqlx::query_as(
+        "select r.uid, f.check_id, f.subject, f.state from findings f join resources r using (tenant_id, resource_id)",
     )
     .fetch_all(pool)
     .await?;
@@ -129,7 +156,7 @@ pub async fn picture(pool: &PgPool) -> Result<Picture> {
             .context("a posture")?;
     Ok(Picture {
         verdicts: verdicts.into_iter().map(|(uid, check, verdict)| ((uid, check), verdict)).collect(),
-        findings: findings.into_iter().map(|(uid, check, state)| ((uid, check), state)).collect(),
+        findings: findings.into_iter().map(|(uid, check, subject, state)| ((uid, check, subject), state)).collect(),
         resources: resources.into_iter().collect(),
         scopes: scopes.into_iter().map(|(scope, outcome, permission)| (scope, (outcome, permission))).collect(),
         posture: (format!("{score:.9}"), format!("{gross:.9}"), open),

@@ -78,6 +78,8 @@ fn thing(variable: &str, things: &Named) -> String {
         "framework" => framework.id.clone(),
         "control" => control.id.clone(),
         "path" => "style.css".to_owned(),
+        // A flaw is known by a name that the world gave it.
+        "flaw" => "CVE-2026-0001".to_owned(),
         // The tenant of a link, and a token that opens nothing.
         "tenant" => "nobody".to_owned(),
         "token" => "nothing".to_owned(),

@@ -92,7 +92,8 @@ async fn an_owner_comes_in_by_the_first_link_is_led_to_the_first_source_and_conn
     owner.see(".empty", "Findings come from the sources that you connect").await?;
     owner.click(".empty a", "Go to the sources").await?;
     owner.see(".empty", "Plumbline asks for read access only").await?;
-    owner.click(".empty a", "Connect an AWS account").await?;
+    owner.click(".empty a", "Connect a source").await?;
+    owner.click(".card a", "Connect an AWS account").await?;
 
     connect(&owner, "Nowhere!").await?;
     owner.see("[role=alert]", "region").await?;
@@ -229,7 +230,7 @@ async fn an_auditor_follows_a_framework_to_a_resource_exports_it_and_changes_not
     auditor.see("#entries tbody", "auditor").await?;
     auditor.click(".nav a", "Sources").await?;
     auditor.see("main", "Production").await?;
-    assert!(!auditor.text("main").await?.contains("Connect an AWS account"));
+    assert!(!auditor.text("main").await?.contains("Connect a source"));
     auditor.open("/sources/new").await?;
     auditor.see(".eyebrow", "403").await?;
     auditor.close(&[403]).await
@@ -276,6 +277,8 @@ async fn no_page_has_a_serious_accessibility_violation_light_or_dark(pool: PgPoo
         format!("/compliance/{}/{}", framework.id, control.id),
         "/sources".to_owned(),
         "/sources/new".to_owned(),
+        "/sources/new?provider=aws".to_owned(),
+        "/sources/new?provider=registry".to_owned(),
         format!("/sources/{}", estate.source),
     ];
 

@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use std::collections::BTreeMap;
 
 /// Variables that name no tenant's thing.
-const OF_NO_TENANT: [&str; 5] = ["framework", "control", "path", "tenant", "token"];
+const OF_NO_TENANT: [&str; 6] = ["framework", "control", "path", "flaw", "tenant", "token"];
 
 fn name(route: &Route) -> String {
     format!("{} {}", route.method, route.path)

@@ -24,6 +24,9 @@ pub enum WebError {
     /// Nothing is there; another tenant's things look the same.
     #[error("not found")]
     NotFound,
+    /// What is asked of a thing that is there is not. The text is for the person.
+    #[error("{0}")]
+    Missing(String),
     /// What was sent makes no sense. The text is for the person.
     #[error("{0}")]
     Invalid(String),
@@ -55,6 +58,7 @@ impl WebError {
                     .into(),
             ),
             Self::NotFound => ("Not found", "There is nothing here. It may have been removed, or the link is wrong.".into()),
+            Self::Missing(text) => ("Not found", text.clone()),
             Self::Invalid(text) => ("That does not work", text.clone()),
             Self::Conflict(text) => ("That cannot be done", text.clone()),
             Self::TooMany { wait } => {
@@ -85,7 +89,7 @@ impl ResponseError for WebError {
         match self {
             Self::SignIn { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::Forged | Self::NoTenant => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,

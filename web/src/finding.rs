@@ -1,8 +1,10 @@
 //! One finding: what is wrong, why it ranks where it does, how to fix it, and all that happened to it.
 
+mod flaw;
+
 use crate::call::{ApproveException, Call, ReadPosture};
 use crate::error::WebError;
-use crate::fixes::Remedy;
+use crate::fixes::{self, Remedy};
 use crate::form::{Form, Pressed};
 use crate::frame::{Flash, Frame, Nav};
 use crate::route::Route;
@@ -11,6 +13,7 @@ use crate::{text, words};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
+use flaw::FlawPart;
 use plumbline_core::id::{FindingId, FixId};
 use plumbline_core::risk::{Criticality, Exposure, Risk, severity_points};
 use plumbline_core::role::Permission;
@@ -164,6 +167,10 @@ struct AcceptErrors {
 struct One {
     id: String,
     title: String,
+    /// Which of several failures of the check this is; empty where there is one.
+    subject: String,
+    /// What is known of the flaw, for a finding that is one.
+    flaw: Option<FlawPart>,
     severity: String,
     state: String,
     risk: i16,
@@ -210,10 +217,12 @@ impl One {
         let acceptances = exception::of_finding(tx, id).await?;
         let fix = fix::find(tx, FixId(found.fix_id)).await?.filter(|fix| fix.open_findings > 0);
         let check = catalogue.check(&found.check_id);
+        let flaw = FlawPart::of(&found.subject, &found.observed);
         let region = if found.region == "global" { "" } else { found.region.as_str() };
         Ok(Self {
             id: id.to_string(),
             title: words::check(catalogue, &found.check_id).to_owned(),
+            subject: found.subject.clone(),
             severity: found.severity.clone(),
             state: found.state.clone(),
             risk: found.risk,
@@ -221,12 +230,13 @@ impl One {
             message: found.message.clone(),
             why: check.map_or_else(String::new, |check| check.why.clone()),
             expected: check.map_or_else(String::new, |check| check.expected.clone()),
-            observed: tree::document("Observed", &found.observed).into_iter().map(Attribute::in_words).collect(),
+            observed: observed(&found, flaw.is_some()),
+            flaw,
             factors: factors(&found),
             resource: ResourceLink::of(&found),
             fix: fix.map(|fix| FixLink {
                 id: fix.fix_id.to_string(),
-                title: check.map_or_else(|| fix.fix_key.clone(), |check| check.fix.title.clone()),
+                title: fixes::title(&fix, catalogue),
                 gain: words::points(fix.gain),
                 closes: text::plural(fix.open_findings, "finding"),
             }),
@@ -241,6 +251,14 @@ impl One {
             reopened: (found.times_reopened > 0).then(|| text::plural(found.times_reopened.into(), "time")),
         })
     }
+}
+
+/// What was observed, as attributes; that of a flaw has its own place on the page.
+fn observed(found: &FindingDetail, is_flaw: bool) -> Vec<Attribute> {
+    if is_flaw {
+        return Vec::new();
+    }
+    tree::document("Observed", &found.observed).into_iter().map(Attribute::in_words).collect()
 }
 
 impl ResourceLink {

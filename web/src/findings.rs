@@ -53,6 +53,8 @@ pub(crate) struct FindingLine {
     pub(crate) risk: i16,
     pub(crate) severity: String,
     pub(crate) state: String,
+    /// Which of several failures of the check this is, such as a flaw; empty where there is one.
+    pub(crate) subject: String,
     pub(crate) title: String,
     pub(crate) resource: String,
     pub(crate) kind: String,
@@ -73,6 +75,7 @@ impl FindingLine {
             risk: row.risk,
             severity: row.severity.clone(),
             state: row.state.clone(),
+            subject: row.subject.clone(),
             title: words::check(catalogue, &row.check_id).to_owned(),
             resource: row.resource_name.clone(),
             kind: words::kind(&row.resource_kind).to_owned(),

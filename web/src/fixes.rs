@@ -66,10 +66,10 @@ pub(crate) struct FixLine {
 
 impl FixLine {
     pub(crate) fn of(row: &FixRow, catalogue: &Catalogue) -> Self {
-        let check = row.check_id.as_deref().and_then(|id| catalogue.check(id));
+        let check = check_of(row, catalogue);
         Self {
             id: row.fix_id.to_string(),
-            title: check.map_or_else(|| row.fix_key.clone(), |check| check.fix.title.clone()),
+            title: title(row, catalogue),
             target: target(row),
             closes: format!(
                 "{} on {}",
@@ -83,9 +83,27 @@ impl FixLine {
     }
 }
 
+/// The check whose fix this is. A check may hand a failure to another one's fix, so the fix's own key decides; the check
+/// that it closes stands in when no check of the catalogue has the key any more.
+fn check_of<'a>(row: &FixRow, catalogue: &'a Catalogue) -> Option<&'a Check> {
+    let closed = row.check_id.as_deref().and_then(|id| catalogue.check(id));
+    let own = closed.filter(|check| check.fix.key == row.fix_key);
+    own.or_else(|| catalogue.checks().find(|check| check.fix.key == row.fix_key)).or(closed)
+}
+
+/// What a fix is called.
+pub(crate) fn title(row: &FixRow, catalogue: &Catalogue) -> String {
+    match check_of(row, catalogue).filter(|check| check.fix.key == row.fix_key) {
+        Some(check) => check.fix.title.clone(),
+        None => words::capital(&row.fix_key.replace(['-', '_'], " ")),
+    }
+}
+
 /// Where a fix is applied, in words.
 fn target(row: &FixRow) -> String {
     match &row.resource_name {
+        // The account of an image is the host of its registry.
+        Some(name) if row.fix_key.starts_with("image-") => format!("{name} in {}", row.account),
         Some(name) => format!("{name} in account {}", row.account),
         None if row.target == row.account => format!("account {}", row.account),
         None if row.target == format!("{}/{}", row.account, row.region) => {
@@ -178,6 +196,8 @@ fn tabs(catalogue: &Catalogue, chosen: Option<Layer>) -> Vec<LayerTab> {
 /// One fix.
 struct One {
     line: FixLine,
+    /// For a move from one thing to another, such as a base image's newer tag: both.
+    bump: Option<(String, String)>,
     resource: Option<String>,
     source: String,
     done: bool,
@@ -239,6 +259,8 @@ fn filled(text: &str, values: &[(&str, &str)]) -> String {
 struct Closed {
     id: String,
     risk: i16,
+    /// Which of several failures of the check; empty where there is one.
+    subject: String,
     check: String,
     resource: String,
     kind: String,
@@ -266,6 +288,7 @@ impl One {
             done: row.open_findings == 0,
             scores: score.map(|score| (format!("{score:.1}"), format!("{:.1}", (score + row.gain).min(100.0)))),
             steps: steps.collect(),
+            bump: row.target.split_once(" → ").map(|(from, to)| (from.to_owned(), to.to_owned())),
             next: findings.next.map(|after| format!("/fixes/{id}?{}", pair("after", &after))),
             findings: findings.items.iter().map(|row| Closed::of(row, catalogue)).collect(),
             line: FixLine::of(&row, catalogue),
@@ -292,6 +315,7 @@ impl Closed {
         Self {
             id: row.finding_id.to_string(),
             risk: row.risk,
+            subject: row.subject.clone(),
             check: words::check(catalogue, &row.check_id).to_owned(),
             resource: row.resource_name.clone(),
             kind: words::kind(&row.resource_kind).to_owned(),

@@ -74,6 +74,8 @@ pub enum Nav {
     Fixes,
     Findings,
     Resources,
+    Flaws,
+    Components,
     Compliance,
     Sources,
     Members,
@@ -90,11 +92,13 @@ pub struct NavLink {
 }
 
 /// The navigation, in its order, and what it takes to see an entry.
-const NAV: [(Nav, &str, &str, Permission); 8] = [
+const NAV: [(Nav, &str, &str, Permission); 10] = [
     (Nav::Posture, "Posture", "/posture", Permission::ReadPosture),
     (Nav::Fixes, "Fixes", "/fixes", Permission::ReadPosture),
     (Nav::Findings, "Findings", "/findings", Permission::ReadPosture),
     (Nav::Resources, "Resources", "/resources", Permission::ReadPosture),
+    (Nav::Flaws, "Flaws", "/flaws", Permission::ReadPosture),
+    (Nav::Components, "Components", "/components", Permission::ReadPosture),
     (Nav::Compliance, "Compliance", "/compliance", Permission::ReadPosture),
     (Nav::Sources, "Sources", "/sources", Permission::ReadPosture),
     (Nav::Members, "Members", "/members", Permission::ReadMembers),

@@ -3,10 +3,11 @@
 use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
 use crate::findings::FindingLine;
+use crate::fixes::pair;
 use crate::frame::{Frame, Nav};
 use crate::route::Route;
 use crate::tree::{self, Attribute};
-use crate::{text, words};
+use crate::{image, text, words};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -19,6 +20,9 @@ use plumbline_store::{finding, resource};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+/// Findings that are shown; the rest is in the list of all.
+const FINDINGS: usize = 60;
+
 pub(crate) fn routes() -> Vec<Route> {
     vec![Route::get("/resources/{resource}", show)]
 }
@@ -26,25 +30,11 @@ pub(crate) fn routes() -> Vec<Route> {
 async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
     let id = ResourceId(id.into_inner());
     let found = resource::get(&mut call.tx, id).await?;
-    let edges_out = resource::edges_out(&mut call.tx, id).await?;
-    let edges_in = resource::edges_in(&mut call.tx, &found.uid).await?;
-    let verdicts = resource::verdicts(&mut call.tx, id).await?;
-    let findings = finding::of_resource(&mut call.tx, id).await?;
-    let catalogue = call.catalogue();
-    let mut verdicts: Vec<VerdictLine> = verdicts.iter().map(|row| VerdictLine::of(row, catalogue)).collect();
-    verdicts.sort_by_key(|line| VERDICTS.iter().position(|word| *word == line.verdict));
-    let page = Page {
-        frame: call.frame(Nav::Resources),
-        attributes: tree::attributes(&found.attributes.0),
-        unread: found.unread.0.iter().map(|(name, unread)| UnreadLine::of(name, unread)).collect(),
-        tags: found.tags.0.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-        edges_out: grouped(edges_out),
-        edges_in: grouped(edges_in),
-        findings: findings.iter().map(|row| FindingLine::of(row, catalogue, call.now)).collect(),
-        verdicts,
-        about: About::of(&found, call.now),
-    };
-    call.page(&page)
+    let body = Body::read(&mut call, &found).await?;
+    if found.kind == "image" {
+        return image::show(call, &found, body).await;
+    }
+    call.page(&Page { frame: call.frame(Nav::Resources), body })
 }
 
 /// Worst first.
@@ -54,33 +44,65 @@ const VERDICTS: [&str; 4] = ["fail", "unknown", "pass", "not_applicable"];
 #[template(path = "resources/one.html")]
 struct Page {
     frame: Frame,
-    about: About,
-    attributes: Vec<Attribute>,
-    unread: Vec<UnreadLine>,
-    tags: Vec<(String, String)>,
-    edges_out: Vec<Relation>,
-    edges_in: Vec<Relation>,
-    verdicts: Vec<VerdictLine>,
-    findings: Vec<FindingLine>,
+    body: Body,
 }
 
-struct About {
-    name: String,
-    kind: String,
-    uid: String,
-    account: String,
-    region: String,
-    source: String,
-    source_id: String,
-    exposure: &'static str,
-    criticality: &'static str,
-    first_seen: String,
-    changed: String,
+/// What is told of a resource of any kind.
+pub(crate) struct Body {
+    pub(crate) about: About,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) unread: Vec<UnreadLine>,
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) edges_out: Vec<Relation>,
+    pub(crate) edges_in: Vec<Relation>,
+    pub(crate) verdicts: Vec<VerdictLine>,
+    pub(crate) findings: Vec<FindingLine>,
+    /// Where the rest of the findings is, when not all are shown.
+    pub(crate) more_findings: Option<String>,
+}
+
+impl Body {
+    async fn read(call: &mut Call<ReadPosture>, found: &ResourceDetail) -> Result<Self, WebError> {
+        let id = ResourceId(found.resource_id);
+        let edges_out = resource::edges_out(&mut call.tx, id).await?;
+        let edges_in = resource::edges_in(&mut call.tx, &found.uid).await?;
+        let verdicts = resource::verdicts(&mut call.tx, id).await?;
+        let findings = finding::of_resource(&mut call.tx, id).await?;
+        let catalogue = call.catalogue();
+        let mut verdicts: Vec<VerdictLine> = verdicts.iter().map(|row| VerdictLine::of(row, catalogue)).collect();
+        verdicts.sort_by_key(|line| VERDICTS.iter().position(|word| *word == line.verdict));
+        let more = findings.len() > FINDINGS;
+        Ok(Self {
+            attributes: tree::attributes(&found.attributes.0),
+            unread: found.unread.0.iter().map(|(name, unread)| UnreadLine::of(name, unread)).collect(),
+            tags: found.tags.0.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            edges_out: grouped(edges_out),
+            edges_in: grouped(edges_in),
+            findings: findings.iter().take(FINDINGS).map(|row| FindingLine::of(row, catalogue, call.now)).collect(),
+            more_findings: more.then(|| format!("/findings?{}", pair("q", &found.uid))),
+            verdicts,
+            about: About::of(found, call.now),
+        })
+    }
+}
+
+pub(crate) struct About {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) uid: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) source: String,
+    pub(crate) source_id: String,
+    pub(crate) exposure: &'static str,
+    pub(crate) criticality: &'static str,
+    pub(crate) first_seen: String,
+    pub(crate) changed: String,
     /// When it was seen to be gone.
-    retired: Option<String>,
+    pub(crate) retired: Option<String>,
     /// What is wrong with the sight of it now; none when its scope was read completely.
-    blind: Option<String>,
-    verified: Option<String>,
+    pub(crate) blind: Option<String>,
+    pub(crate) verified: Option<String>,
 }
 
 impl About {
@@ -118,11 +140,11 @@ impl About {
     }
 }
 
-struct UnreadLine {
-    name: String,
-    permission: String,
-    denied: bool,
-    detail: String,
+pub(crate) struct UnreadLine {
+    pub(crate) name: String,
+    pub(crate) permission: String,
+    pub(crate) denied: bool,
+    pub(crate) detail: String,
 }
 
 impl UnreadLine {
@@ -137,16 +159,16 @@ impl UnreadLine {
 }
 
 /// The other ends of one relation.
-struct Relation {
-    name: String,
-    ends: Vec<End>,
+pub(crate) struct Relation {
+    pub(crate) name: String,
+    pub(crate) ends: Vec<End>,
 }
 
-struct End {
+pub(crate) struct End {
     /// None when no such resource was ever seen.
-    id: Option<String>,
-    name: String,
-    kind: String,
+    pub(crate) id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) kind: String,
 }
 
 fn grouped(neighbours: Vec<Neighbour>) -> Vec<Relation> {
@@ -162,14 +184,14 @@ fn grouped(neighbours: Vec<Neighbour>) -> Vec<Relation> {
     relations.into_iter().map(|(name, ends)| Relation { name: words::capital(&name), ends }).collect()
 }
 
-struct VerdictLine {
-    verdict: String,
-    words: &'static str,
-    title: String,
-    message: String,
+pub(crate) struct VerdictLine {
+    pub(crate) verdict: String,
+    pub(crate) words: &'static str,
+    pub(crate) title: String,
+    pub(crate) message: String,
     /// What it would take to decide.
-    permissions: Vec<String>,
-    since: String,
+    pub(crate) permissions: Vec<String>,
+    pub(crate) since: String,
 }
 
 impl VerdictLine {

@@ -3,8 +3,8 @@
 use crate::call::{Access, Caller};
 use crate::form::Form;
 use crate::{
-    account, assets, audit, compliance, finding, findings, fixes, health, invitation, member, oidc, posture, provider,
-    resource, resources, runs, setup, sign_in, sources, tenant, theme,
+    account, assets, audit, compliance, components, finding, findings, fixes, flaw, flaws, health, invitation, member,
+    oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources, tenant, theme,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -83,6 +83,10 @@ pub fn table() -> Vec<Route> {
         finding::routes(),
         resources::routes(),
         resource::routes(),
+        sbom::routes(),
+        flaws::routes(),
+        flaw::routes(),
+        components::routes(),
         compliance::routes(),
         sources::routes(),
         runs::routes(),

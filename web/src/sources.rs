@@ -1,9 +1,12 @@
 //! Sources: what is connected, how to connect more, and how each is read.
 
+mod aws;
 mod change;
 mod connect;
 mod form;
 mod one;
+mod registry;
+mod settings;
 
 use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
@@ -15,6 +18,7 @@ use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::role::Permission;
 use plumbline_store::source::{self, SourceRow};
+use settings::access_words;
 
 pub(crate) fn routes() -> Vec<Route> {
     let mut routes = vec![Route::get("/sources", index)];
@@ -128,16 +132,6 @@ fn blind(row: &SourceRow) -> Option<String> {
 pub(crate) fn every(seconds: i32) -> String {
     let length = words::span(TimeDelta::seconds(seconds.into()));
     format!("every {}", length.strip_prefix("1 ").unwrap_or(&length))
-}
-
-/// How a source lets us in, in words.
-pub(crate) fn access_words(settings: &serde_json::Value) -> &'static str {
-    match settings["access"]["by"].as_str() {
-        Some("role") => "by assuming a role",
-        Some("access_key") => "by access key",
-        Some("organization") => "as an organization",
-        _ => "",
-    }
 }
 
 #[derive(Template)]

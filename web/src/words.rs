@@ -67,6 +67,7 @@ pub(crate) fn provider(word: &str) -> &str {
         "aws" => "AWS",
         "azure" => "Azure",
         "kubernetes" => "Kubernetes",
+        "registry" => "Registry",
         other => other,
     }
 }

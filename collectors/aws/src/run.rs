@@ -56,6 +56,10 @@ impl Collector for AwsCollector {
         "aws"
     }
 
+    fn entry_permission(&self) -> &'static str {
+        "sts:AssumeRole"
+    }
+
     fn check(&self, connection: &Connection) -> Result<(), CollectError> {
         Settings::of(connection, &self.operator)?;
         Secret::of(connection).map(|_| ())

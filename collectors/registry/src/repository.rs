@@ -172,7 +172,8 @@ impl<'a> Repository<'a> {
         let Found { tags, index, content } = found;
         let Some(described) = self.describe(digest, content).await? else { return Ok(()) };
         let mut tags: Vec<String> = tags.into_iter().collect();
-        tags.sort_by(|one, other| tags::natural(other, one));
+        // The first names the image, and a version says more than that it was the latest once.
+        tags.sort_by(|one, other| (one == "latest").cmp(&(other == "latest")).then_with(|| tags::natural(other, one)));
         tags.truncate(resource::MOST);
         let signatures = self.signatures(digest, index.as_ref(), all_tags, seen).await;
         if matches!(signatures, Err(ReadError::Closed)) {

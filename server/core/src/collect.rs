@@ -124,6 +124,11 @@ pub trait Collector: Send + Sync {
     /// The word in the source's row: `aws`.
     fn provider(&self) -> &'static str;
 
+    /// The permission without which the source lets nobody in at all; empty where none by itself is.
+    fn entry_permission(&self) -> &'static str {
+        ""
+    }
+
     /// Checks the settings' form alone, before they are stored.
     ///
     /// # Errors

@@ -130,6 +130,12 @@ impl Catalogue {
         self.checks.values().map(|compiled| &compiled.check)
     }
 
+    /// The fix of a key, as the first check that has it describes it: checks with one key have one fix.
+    #[must_use]
+    pub fn fix(&self, key: &str) -> Option<&Check> {
+        self.checks().find(|check| check.fix.key == key)
+    }
+
     /// The checks that judge one kind.
     #[must_use]
     pub fn for_kind(&self, kind: &str) -> &[Arc<Compiled>] {

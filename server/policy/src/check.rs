@@ -150,4 +150,7 @@ pub struct CaseResource {
     pub account: Option<String>,
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
+    /// Facts that attributes alone do not give, such as the flaws of an image: laid over those worked out of them.
+    #[serde(default)]
+    pub facts: Map<String, Value>,
 }

@@ -13,12 +13,19 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
-const ENTRY: &str = "data.check.decision";
+/// The verdict alone, and the verdict with all that is said of it.
+const STATUS: &str = "data.check.status";
+const DECISION: &str = "data.check.decision";
+/// The most steps of one rule on one resource: far more than thousands of flaws of an image take, and an end to whatever
+/// would not end. The machine's own bound is a few hundred members of a list.
+const STEPS: usize = 50_000_000;
 
 /// A check with its rule as a program that threads share.
 pub struct Compiled {
     pub check: Check,
     program: Arc<Program>,
+    /// Whether the rule has something to say of what passes too.
+    comments: bool,
 }
 
 impl std::fmt::Debug for Compiled {
@@ -43,22 +50,23 @@ impl Compiled {
         for (name, text) in imported(&check.rule, library) {
             engine.add_policy(name.clone(), text.clone()).map_err(|e| fail(&e))?;
         }
-        let failures = if tells_apart(&check.rule) { ", \"failures\": failures" } else { "" };
+        let failures = if defines(&check.rule, "failures") { ", \"failures\": failures" } else { "" };
         let module = format!(
             "package check\n\nimport rego.v1\n\n{}\n\ndefault observed := {{}}\n\ndefault message := \"\"\n\n\
              decision := {{\"status\": status, \"observed\": observed, \"message\": message{failures}}}\n",
             check.rule
         );
         engine.add_policy(format!("{}.rego", check.id), module).map_err(|e| fail(&e))?;
-        let policy = engine.compile_with_entrypoint(&ENTRY.into()).map_err(|e| fail(&e))?;
-        let program = Compiler::compile_from_policy(&policy, &[ENTRY]).map_err(|e| fail(&e))?;
-        Ok(Self { check, program })
+        let policy = engine.compile_with_entrypoint(&DECISION.into()).map_err(|e| fail(&e))?;
+        let program = Compiler::compile_from_policy(&policy, &[STATUS, DECISION]).map_err(|e| fail(&e))?;
+        let comments = defines(&check.rule, "message");
+        Ok(Self { check, program, comments })
     }
 }
 
-/// Whether a rule says which of several things fail.
-fn tells_apart(rule: &str) -> bool {
-    rule.lines().any(|line| line.starts_with("failures"))
+/// Whether a rule defines something by that name.
+fn defines(rule: &str, name: &str) -> bool {
+    rule.lines().any(|line| line.starts_with(name))
 }
 
 /// The library files a text imports, and those that they import.
@@ -221,12 +229,12 @@ impl Evaluator {
         let input = with_context(compiled, subject, related, now);
         let machine = self.machines.entry(compiled.check.id.clone()).or_insert_with(|| {
             let mut machine = RegoVM::new();
+            machine.set_max_instructions(STEPS);
             machine.load_program(compiled.program.clone());
             machine
         });
         machine.set_input(input);
-        let answer = machine.execute().map_err(|error| error.to_string()).and_then(|value| answer(&value));
-        answer.unwrap_or_else(|error| Decision::unknown(format!("The rule did not decide: {error}"), Vec::new()))
+        decide(machine, compiled.comments).unwrap_or_else(|error| Decision::unknown(format!("The rule did not decide: {error}"), Vec::new()))
     }
 }
 
@@ -251,6 +259,20 @@ fn with_context(
         members.insert("related".into(), relations);
     }
     input
+}
+
+/// Runs a rule. Most of what is looked at passes, and of that there is nothing to say: what is observed is only worked out
+/// for the rest.
+fn decide(machine: &mut RegoVM, comments: bool) -> Result<Decision, String> {
+    if !comments {
+        let status = machine.execute_entry_point_by_name(STATUS).map_err(|error| error.to_string())?;
+        let verdict = status.as_string().ok().and_then(|word| Verdict::parse(word));
+        if let Some(verdict @ (Verdict::Pass | Verdict::NotApplicable)) = verdict {
+            let (observed, message) = (json!({}), String::new());
+            return Ok(Decision { verdict, observed, message, missing: Vec::new(), failures: Vec::new() });
+        }
+    }
+    answer(&machine.execute_entry_point_by_name(DECISION).map_err(|error| error.to_string())?)
 }
 
 /// Reads what the rule answered; what it saw is turned into JSON only for a failure, where it is kept.

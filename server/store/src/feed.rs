@@ -100,6 +100,8 @@ pub async fn merge(tx: &mut FeedTx, import: &Import<'_>, now: DateTime<Utc>) -> 
          select ecosystem, name, advisory_id, jsonb_agg(affected order by affected) as affected
          from staged_packages group by ecosystem, name, advisory_id",
         "create unique index on whole (advisory_id, ecosystem, name)",
+        // It is looked into for each package that was known before.
+        "create unique index on noticed (advisory_id)",
         "analyze noticed, whole",
     ] {
         sqlx::query(sql).execute(tx.conn()).await?;

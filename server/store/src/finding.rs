@@ -49,6 +49,8 @@ pub struct FindingDetail {
     pub source_id: Uuid,
     pub source_name: String,
     pub check_id: String,
+    /// Which of several failures of the check this is, such as a flaw of an image; empty where there is one.
+    pub subject: String,
     pub state: String,
     pub severity: String,
     pub account: String,
@@ -82,7 +84,7 @@ pub struct FindingDetail {
 /// [`StoreError::NotFound`] when this tenant has none of that id.
 pub async fn get(tx: &mut TenantTx, finding: FindingId) -> Result<FindingDetail, StoreError> {
     sqlx::query_as(
-        "select f.finding_id, f.resource_id, f.fix_id, f.source_id, s.name as source_name, f.check_id, f.state, f.severity,
+        "select f.finding_id, f.resource_id, f.fix_id, f.source_id, s.name as source_name, f.check_id, f.subject, f.state, f.severity,
              f.account, f.region, f.exposure, f.criticality, f.risk, f.observed, f.message, f.first_seen, f.opened_at,
              f.resolved_at, f.times_reopened,
              r.name as resource_name, r.kind as resource_kind, r.uid as resource_uid, r.retired_at,
@@ -140,8 +142,8 @@ pub async fn history(tx: &mut TenantTx, finding: FindingId) -> Result<Vec<Findin
 /// When the database does not answer.
 pub async fn of_resource(tx: &mut TenantTx, resource: ResourceId) -> Result<Vec<FindingRow>, StoreError> {
     let rows = sqlx::query_as(
-        "select f.finding_id, f.check_id, f.state, f.severity, f.risk, f.account, f.region, f.exposure, f.criticality,
-             f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
+        "select f.finding_id, f.check_id, f.subject, f.state, f.severity, f.risk, f.account, f.region, f.exposure,
+             f.criticality, f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
          from findings f join resources r on r.tenant_id = f.tenant_id and r.resource_id = f.resource_id
          where f.tenant_id = $1 and f.resource_id = $2
          order by f.state = 'resolved', f.risk desc, f.finding_id limit 200",
@@ -164,8 +166,8 @@ pub async fn of_fix(
 ) -> Result<crate::Page<FindingRow>, StoreError> {
     let (risk, id) = list::position(page.after.as_deref(), i16::MAX);
     let rows = sqlx::query_as(
-        "select f.finding_id, f.check_id, f.state, f.severity, f.risk, f.account, f.region, f.exposure, f.criticality,
-             f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
+        "select f.finding_id, f.check_id, f.subject, f.state, f.severity, f.risk, f.account, f.region, f.exposure,
+             f.criticality, f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
          from findings f join resources r on r.tenant_id = f.tenant_id and r.resource_id = f.resource_id
          where f.tenant_id = $1 and f.fix_id = $2 and f.state = 'open'
            and f.risk <= $3 and (f.risk < $3 or f.finding_id > $4)

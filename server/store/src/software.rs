@@ -1,9 +1,15 @@
 //! Packages, what they are installed in, and what is known to be wrong with them.
 
+mod image;
 mod search;
 
+pub use image::{
+    BaseImage, ImageComponent, ImageSight, LayerSum, base_of, components_of_image, fixes_of, layer_sums, read_at,
+    sight_of_images,
+};
 pub use search::{
-    AffectedImage, ComponentRow, FlawDetail, FlawRow, affected_images, component_images, components, flaw, flaws,
+    AffectedImage, ComponentFlaw, ComponentRow, FeedsIn, FlawDetail, FlawFinding, FlawRow, affected_images, component,
+    component_flaws, component_images, components, feeds_in, findings_of_flaw, flaw, flaws,
 };
 
 use crate::door::TenantTx;
@@ -46,10 +52,13 @@ pub struct Installation {
 /// When the database does not answer.
 pub async fn unknown_of_run(tx: &mut TenantTx, run: plumbline_core::id::RunId) -> Result<Vec<String>, StoreError> {
     let rows = sqlx::query_scalar(
-        "select distinct s.attributes ->> 'Software' from staged_resources s
-         where s.tenant_id = $1 and s.run_id = $2 and s.kind = 'image' and s.attributes ->> 'Software' is not null
-           and not exists (select from installations i
-               where i.tenant_id = $1 and i.software = s.attributes ->> 'Software')
+        "with staged as materialized (
+             select distinct attributes ->> 'Software' as software from staged_resources
+             where tenant_id = $1 and run_id = $2 and kind = 'image'
+         )
+         select s.software from staged s
+         where s.software is not null and not exists (
+             select from installations i where i.tenant_id = $1 and i.software = s.software)
          order by 1",
     )
     .bind(tx.tenant().0)
@@ -124,11 +133,29 @@ pub async fn install(
     Ok(())
 }
 
+/// From now on the tenant's packages follow the advisories. Those that it has before are to be judged by all that are known.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn follow(tx: &mut TenantTx) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into matchings (tenant_id, change_no) select $1, coalesce(max(change_no), 0) from advisory_packages
+         on conflict do nothing",
+    )
+    .bind(tx.tenant().0)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
 /// Marks the packages that changed advisories tell of as to be judged, and remembers up to which change.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn note_changes(tx: &mut TenantTx) -> Result<(), StoreError> {
+    // Asked first: what is imported while we mark is noted the next time.
+    let latest: i64 =
+        sqlx::query_scalar("select coalesce(max(change_no), 0) from advisory_packages").fetch_one(tx.conn()).await?;
     // One that could not be judged may be now: the first advisories of its ecosystem may have come.
     sqlx::query(
         "with known as (select change_no from matchings where tenant_id = $1)
@@ -144,12 +171,22 @@ pub async fn note_changes(tx: &mut TenantTx) -> Result<(), StoreError> {
     .bind(tx.tenant().0)
     .execute(tx.conn())
     .await?;
+    // What is known to be exploited is a list of its own, and moves a flaw without any advisory.
     sqlx::query(
-        "insert into matchings (tenant_id, change_no)
-         select $1, coalesce(max(change_no), 0) from advisory_packages
+        "update packages p set judged = false
+         where p.tenant_id = $1 and p.judged and p.package_id in (
+             select f.package_id from package_flaws f left join exploited_flaws x on x.flaw_id = f.flaw_id
+             where f.tenant_id = $1 and f.exploited <> (x.flaw_id is not null))",
+    )
+    .bind(tx.tenant().0)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query(
+        "insert into matchings (tenant_id, change_no) values ($1, $2)
          on conflict (tenant_id) do update set change_no = greatest(matchings.change_no, excluded.change_no)",
     )
     .bind(tx.tenant().0)
+    .bind(latest)
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -214,6 +251,8 @@ pub async fn to_judge(tx: &mut TenantTx, at_most: i64) -> Result<Vec<(Uuid, Stri
 /// # Errors
 /// When the database does not answer.
 pub async fn candidates(tx: &mut TenantTx, packages: &[Uuid]) -> Result<Vec<Candidate>, StoreError> {
+    // What advisories say of two thousand packages is sorted in memory.
+    sqlx::query("set local work_mem = '64MB'").execute(tx.conn()).await?;
     let rows = sqlx::query_as(
         "select k.package_id, p.type as kind, k.version, a.advisory_id, a.affected, v.notice
          from package_keys k
@@ -259,7 +298,8 @@ pub async fn judge(
     sqlx::query(
         "create temporary table judged_flaws on commit drop as
          select package_id, flaw_id, array(select jsonb_array_elements_text(aliases)) as aliases,
-             array(select jsonb_array_elements_text(advisories)) as advisories, severity, rated, cvss, vector, fixed_in
+             array(select jsonb_array_elements_text(advisories)) as advisories, severity, rated, cvss, vector, fixed_in,
+             exists (select from exploited_flaws x where x.flaw_id = f.flaw_id) as exploited
          from unnest($1::uuid[], $2::text[], $3::jsonb[], $4::jsonb[], $5::text[], $6::bool[], $7::real[], $8::text[],
              $9::text[]) as f (package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector, fixed_in)",
     )
@@ -276,13 +316,13 @@ pub async fn judge(
     .await?;
     let mut changed: Vec<Uuid> = sqlx::query_scalar(
         "select distinct package_id from (
-             (select package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector, fixed_in from judged_flaws
-              except select package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector, fixed_in
+             (select package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector, fixed_in, exploited from judged_flaws
+              except select package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector, fixed_in, exploited
               from package_flaws where tenant_id = $1 and package_id = any($2))
              union all
-             (select package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector, fixed_in
+             (select package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector, fixed_in, exploited
               from package_flaws where tenant_id = $1 and package_id = any($2)
-              except select package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector, fixed_in
+              except select package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector, fixed_in, exploited
               from judged_flaws)
          ) d",
     )
@@ -292,7 +332,8 @@ pub async fn judge(
     .await?;
     for sql in [
         "delete from package_flaws where tenant_id = $1 and package_id = any($2)",
-        "insert into package_flaws (tenant_id, package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector, fixed_in)
+        "insert into package_flaws (tenant_id, package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector,
+             fixed_in, exploited)
          select $1, * from judged_flaws where package_id = any($2) order by package_id, flaw_id",
         "insert into flaw_aliases (tenant_id, alias, flaw_id)
          select distinct $1::uuid, a, flaw_id from judged_flaws, unnest(aliases) a where package_id = any($2)
@@ -331,7 +372,7 @@ pub async fn images_with(
     let rows: Vec<(Uuid, String, Uuid)> = sqlx::query_as(
         "select distinct r.source_id, r.account, r.resource_id
          from (select distinct software from installations where tenant_id = $1 and package_id = any($2)) i
-         join resources r on r.tenant_id = $1 and r.attributes ->> 'Software' = i.software
+         join resources r on r.tenant_id = $1 and r.software = i.software
              and r.retired_at is null and r.kind = 'image'",
     )
     .bind(tx.tenant().0)
@@ -426,7 +467,7 @@ pub struct ImageLayers {
 /// When the database does not answer.
 pub async fn image_layers(tx: &mut TenantTx) -> Result<Vec<ImageLayers>, StoreError> {
     let rows = sqlx::query_as(
-        "select resource_id, uid, account, region as repository, attributes ->> 'Software' as software,
+        "select resource_id, uid, account, region as repository, software,
              coalesce(attributes -> 'Tags', '[]') as tags, attributes ->> 'Created' as created,
              attributes -> 'Platform' as platform,
              coalesce((select jsonb_agg(layer ->> 'digest' order by at)

@@ -187,8 +187,10 @@ impl Poll<'_> {
         let known = reconcile::scopes_of(tx, self.source).await?;
         self.intake.close(&known, broken.as_deref());
         if let Err(CollectError::Refused(detail)) = read {
+            let collector = self.worker.collector(&self.target.provider);
+            let permission = collector.map_or("", |collector| collector.entry_permission());
             for end in self.intake.ended.iter_mut().filter(|end| !end.outcome.is_complete()) {
-                end.outcome = Outcome::Denied { permission: "sts:AssumeRole".to_owned(), detail: detail.clone() };
+                end.outcome = Outcome::Denied { permission: permission.to_owned(), detail: detail.clone() };
             }
         }
         Ok(())

@@ -5,9 +5,11 @@
 //! once, and not those of each image that is built on it.
 
 use plumbline_policy::Subject;
+use plumbline_software::Distribution;
 use plumbline_store::TenantTx;
 use plumbline_store::software::{self, ImageFlaw, ImageLayers};
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Moves to another base.
@@ -36,12 +38,21 @@ pub(crate) async fn enrich(tx: &mut TenantTx, subjects: &mut [&mut Subject]) -> 
         subject.facts.insert("flaws".to_owned(), Value::Array(flaws));
         subject.facts.insert("unjudged".to_owned(), json!({ "count": count, "examples": examples }));
         subject.facts.insert("base".to_owned(), built.fact());
+        subject.facts.insert("end_of_life".to_owned(), json!(end_of_life(subject)));
     }
     Ok(())
 }
 
 fn software_of(subject: &Subject) -> Option<String> {
     Some(subject.attributes.get("Software")?.as_str()?.to_owned())
+}
+
+/// The last day of security support of the image's distribution, if it is known.
+fn end_of_life(subject: &Subject) -> Option<String> {
+    let one = subject.attributes.get("Distribution")?;
+    let distribution = Distribution::new(one.get("id")?.as_str()?, one.get("release")?.as_str()?);
+    let (year, month, day) = distribution.end_of_life()?;
+    Some(format!("{year:04}-{month:02}-{day:02}"))
 }
 
 fn by_software(flaws: Vec<ImageFlaw>) -> HashMap<String, Vec<ImageFlaw>> {
@@ -55,25 +66,40 @@ fn by_software(flaws: Vec<ImageFlaw>) -> HashMap<String, Vec<ImageFlaw>> {
 /// All images of the tenant, by their layers.
 struct Known {
     images: Vec<ImageLayers>,
+    by_uid: HashMap<String, usize>,
+    /// Platform and layers → the image that is known best by them.
+    by_layers: HashMap<(String, Vec<String>), usize>,
 }
 
 impl Known {
     async fn read(tx: &mut TenantTx) -> anyhow::Result<Self> {
-        Ok(Self { images: software::image_layers(tx).await? })
+        Ok(Self::of(software::image_layers(tx).await?))
     }
 
-    /// The image with the most layers that another one begins with, and has more than.
-    fn base_of(&self, uid: &str) -> Option<&ImageLayers> {
-        let image = self.images.iter().find(|image| image.uid == uid)?;
-        let is_base = |other: &&ImageLayers| {
-            let (base, all) = (&other.layers.0, &image.layers.0);
-            !base.is_empty() && base.len() < all.len() && all.starts_with(base)
-        };
+    fn of(images: Vec<ImageLayers>) -> Self {
         // Of images that are the same, the one with a name is the one that people know.
-        self.images
-            .iter()
-            .filter(is_base)
-            .max_by_key(|other| (other.layers.0.len(), !other.tags.0.is_empty(), std::cmp::Reverse(other.uid.as_str())))
+        let fame = |at: usize| images.get(at).map(|image| (!image.tags.0.is_empty(), Reverse(image.uid.as_str())));
+        let mut by_layers: HashMap<(String, Vec<String>), usize> = HashMap::new();
+        for (at, image) in images.iter().enumerate().filter(|(_, image)| !image.layers.0.is_empty()) {
+            let known = by_layers.entry((platform(image), image.layers.0.clone())).or_insert(at);
+            if fame(at) > fame(*known) {
+                *known = at;
+            }
+        }
+        let by_uid = images.iter().enumerate().map(|(at, image)| (image.uid.clone(), at)).collect();
+        Self { images, by_uid, by_layers }
+    }
+
+    /// The image of the same platform with the most layers that another one begins with, and has more than.
+    fn base_of(&self, uid: &str) -> Option<&ImageLayers> {
+        let image = self.images.get(*self.by_uid.get(uid)?)?;
+        let mut key = (platform(image), image.layers.0.clone());
+        while key.1.pop().is_some() {
+            if let Some(base) = self.by_layers.get(&key) {
+                return self.images.get(*base);
+            }
+        }
+        None
     }
 
     /// For each base, the image of its repository that leaves fewest flaws, if any leaves fewer than it has.
@@ -96,8 +122,7 @@ impl Known {
             |image: &ImageLayers| image.software.as_ref().and_then(|key| flaws.get(key)).map_or(&[][..], Vec::as_slice);
         let mut bumps = HashMap::new();
         for (base, newer) in candidates {
-            let best =
-                newer.into_iter().min_by_key(|image| (burden(of(image)), std::cmp::Reverse(image.created.clone())));
+            let best = newer.into_iter().min_by_key(|image| (burden(of(image)), Reverse(image.created.clone())));
             let Some(best) = best.filter(|best| burden(of(best)) < burden(of(base))) else { continue };
             let left = of(best).iter().map(|flaw| flaw.flaw_id.clone()).collect();
             bumps.insert(base.uid.as_str(), Bump { to: best, left });
@@ -118,6 +143,11 @@ impl Known {
         };
         self.images.iter().filter(newer).collect()
     }
+}
+
+/// The platform as a text; images of different platforms share nothing even where their layers do.
+fn platform(image: &ImageLayers) -> String {
+    image.platform.as_ref().map(|platform| platform.0.to_string()).unwrap_or_default()
 }
 
 /// How bad an image's flaws are together; each flaw counts once.

@@ -32,7 +32,8 @@ pub(crate) async fn prepare(worker: &Worker, lease: &Lease, run: RunId) -> anyho
         take_apart(&mut tx, key, &whole).await?;
     }
     if !unknown.is_empty() {
-        software::note_changes(&mut tx).await?;
+        // Packages that are known already wait for the matching: whatever changes of them, it tells all images that have them.
+        software::follow(&mut tx).await?;
         judge_all(&mut tx).await?;
     }
     Ok(tx.commit().await?)

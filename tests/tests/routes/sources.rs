@@ -41,10 +41,10 @@ async fn jobs(app: &TestApp) -> Vec<String> {
 async fn a_source_is_connected_its_secret_sealed_and_its_first_run_begun(pool: PgPool) {
     let app = start(pool).await;
     let mut owner = app.owner().await;
-    let form = owner.get("/sources/new").await;
+    let form = owner.get("/sources/new?provider=aws").await;
     assert!(form.body.contains("PlumblineRead") || form.body.contains("Statement"), "the policy is printed");
 
-    let answer = owner.submit("/sources/new", "/sources", &by_key()).await;
+    let answer = owner.submit("/sources/new?provider=aws", "/sources", &by_key()).await;
 
     assert_eq!(answer.status, 303, "{}", answer.body);
     let page = owner.get(answer.location()).await;

@@ -1,8 +1,10 @@
 //! What can be done to a source: changed, tested, paused, run, removed.
 
+use super::aws::external_id_of;
 use super::connect::{Changed, FormPage, probe};
-use super::form::{FormErrors, SourceForm, external_id_of};
+use super::form::{Credential, FormErrors, Provider, SourceForm};
 use super::href;
+use super::registry::RegistryForm;
 use crate::call::{Call, ManageSources, RunSource};
 use crate::error::WebError;
 use crate::form::{Form, Pressed};
@@ -14,6 +16,7 @@ use plumbline_core::id::SourceId;
 use plumbline_store::job::{self, Task};
 use plumbline_store::source::{self, SourceChange, SourceRow};
 use plumbline_store::{StoreError, reconcile};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -40,6 +43,12 @@ async fn connected<P>(call: &mut Call<P>, id: SourceId) -> Result<SourceRow, Web
     Ok(row)
 }
 
+/// The form of a stored source.
+fn stored(row: &SourceRow) -> Result<SourceForm, WebError> {
+    let provider = Provider::of(&row.provider).ok_or(WebError::NotFound)?;
+    Ok(SourceForm::stored(provider, &row.name, row.poll_seconds, &row.settings))
+}
+
 fn changed<P>(row: &SourceRow, call: &Call<P>) -> Changed {
     let external_id = external_id_of(&row.settings, call.tenant.id);
     Changed { href: href(row.source_id), name: row.name.clone(), external_id }
@@ -47,7 +56,7 @@ fn changed<P>(row: &SourceRow, call: &Call<P>) -> Changed {
 
 async fn edit(mut call: Call<ManageSources>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
     let row = connected(&mut call, SourceId(*id)).await?;
-    let form = SourceForm::stored(&row.name, row.poll_seconds, &row.settings);
+    let form = stored(&row)?;
     let page = FormPage::of(&call, form, FormErrors::default(), Some(changed(&row, &call)));
     call.page(&page)
 }
@@ -59,9 +68,7 @@ async fn change(
 ) -> Result<HttpResponse, WebError> {
     let id = SourceId(*id);
     let row = connected(&mut call, id).await?;
-    // How it is entered stays: another way in is another source.
-    let stored = SourceForm::stored(&row.name, row.poll_seconds, &row.settings);
-    let form = SourceForm { by: stored.by, management: stored.management, ..form.0 };
+    let form = form.0.over(&stored(&row)?);
     match try_change(&mut call, id, &row, &form).await? {
         None => {
             call.record("source.changed", form.name.trim(), json!({ "source_id": id })).await?;
@@ -82,57 +89,80 @@ async fn try_change(
 ) -> Result<Option<FormErrors>, WebError> {
     let settings = form.settings(&external_id_of(&row.settings, call.tenant.id));
     let keyring = call.visit().state.keyring.clone();
-    let stored = source::open_connection(&mut call.tx, &keyring, id).await?;
-    let connection = Connection { settings: settings.clone(), secret: stored.secret };
-    let mut errors = form.check_frame();
-    errors.top = call.collector(&row.provider)?.check(&connection).err().map(|error| error.to_string());
+    let kept = source::open_connection(&mut call.tx, &keyring, id).await?.secret;
+    let (new, missing) = secret_of(form, row);
+    let connection = Connection { settings, secret: new.clone().unwrap_or(kept) };
+    let collector = call.collector(&row.provider)?;
+    let mut errors = form.check(collector.as_ref());
+    errors.add("secret", missing);
+    errors.hear(collector.as_ref(), &connection);
     if errors.any() {
         return Ok(Some(errors));
     }
     let poll_seconds = form.seconds().unwrap_or(row.poll_seconds);
-    let change = SourceChange { name: form.name.trim(), poll_seconds, settings: &settings };
+    let change = SourceChange { name: form.name.trim(), poll_seconds, settings: &connection.settings };
     match source::change(&mut call.tx, id, &change).await {
-        Ok(()) => Ok(None),
-        Err(StoreError::Conflict(words)) => Ok(Some(FormErrors { name: Some(words), ..FormErrors::default() })),
-        Err(other) => Err(other.into()),
+        Ok(()) => {}
+        Err(StoreError::Conflict(words)) => return Ok(Some(FormErrors::beside("name", words))),
+        Err(other) => return Err(other.into()),
+    }
+    if let Some(secret) = new {
+        replace(call, id, form.name.trim(), &secret).await?;
+    }
+    Ok(None)
+}
+
+/// The secret that takes the stored one's place, and what is missing of it. Nobody sends a secret where it was not
+/// meant to go without knowing it: another way in, token service or wire takes it anew.
+fn secret_of(form: &SourceForm, row: &SourceRow) -> (Option<SecretString>, Option<&'static str>) {
+    let registry = &form.registry;
+    match form.provider {
+        Provider::Aws => (None, None),
+        Provider::Registry if registry.needs_none() => {
+            let had = !RegistryForm::stored(&row.settings).needs_none();
+            (had.then(|| registry.secret()), None)
+        }
+        Provider::Registry if registry.types_secret() => (Some(registry.secret()), registry.check_secret()),
+        Provider::Registry if registry.uses_secret_otherwise(&row.settings) => {
+            (None, Some("It would be used otherwise than before: type it again."))
+        }
+        Provider::Registry => (None, None),
     }
 }
 
-/// A new key for a source that has one.
-#[derive(Debug, Deserialize)]
-struct KeyForm {
-    #[serde(default)]
-    access_key_id: String,
-    #[serde(default)]
-    secret_access_key: secrecy::SecretString,
-}
-
+/// A new secret for a source that has one; the rest of it stays.
 async fn credentials(
     mut call: Call<ManageSources>,
     id: web::Path<Uuid>,
-    form: Form<KeyForm>,
+    form: Form<SourceForm>,
 ) -> Result<HttpResponse, WebError> {
     let id = SourceId(*id);
     let row = connected(&mut call, id).await?;
-    let form = SourceForm {
-        access_key_id: form.0.access_key_id,
-        secret_access_key: form.0.secret_access_key,
-        ..SourceForm::stored(&row.name, row.poll_seconds, &row.settings)
-    };
-    if !form.takes_key() {
-        return Err(WebError::Conflict("This source is entered by a role and has no key.".to_owned()));
+    let form = stored(&row)?.with_secret_of(form.0);
+    if form.credential() == Credential::None {
+        return Err(WebError::Conflict("This source is entered without a secret of its own.".to_owned()));
     }
     let connection = Connection { settings: row.settings.clone(), secret: form.secret() };
-    let wrong = form.check_key().map(str::to_owned);
+    let wrong = form.check_secret().map(str::to_owned);
     let wrong = wrong.or(call.collector(&row.provider)?.check(&connection).err().map(|error| error.to_string()));
     if let Some(wrong) = wrong {
         return Ok(call.refuse(&href(id), Flash::bad(wrong)));
     }
+    replace(&mut call, id, &row.name, &connection.secret).await?;
+    call.done(&href(id), Flash::good("The new credential is stored, and is being tried.")).await
+}
+
+/// Puts another secret in the stored one's place, and tries it.
+async fn replace(
+    call: &mut Call<ManageSources>,
+    id: SourceId,
+    name: &str,
+    secret: &SecretString,
+) -> Result<(), WebError> {
     let (mint, keyring) = (call.visit().state.mint.clone(), call.visit().state.keyring.clone());
-    source::replace_secret(&mut call.tx, id, &connection.secret, &keyring, &mint).await?;
+    source::replace_secret(&mut call.tx, id, secret, &keyring, &mint).await?;
     probe(&mut call.tx, id, &mint).await?;
-    call.record("source.credentials_replaced", &row.name, json!({ "source_id": id })).await?;
-    call.done(&href(id), Flash::good("The new key is stored, and is being tried.")).await
+    call.record("source.credentials_replaced", name, json!({ "source_id": id })).await
 }
 
 async fn test(

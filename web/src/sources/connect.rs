@@ -1,12 +1,15 @@
-//! Connecting a source.
+//! Connecting a source: what it is, and then its form.
 
-use super::form::{FormErrors, Interval, SourceForm, external_id};
+use super::aws::external_id;
+use super::form::{FormErrors, Interval, Provider, SourceForm};
 use super::href;
+use super::registry::WAYS;
 use crate::call::{Call, ManageSources};
 use crate::error::WebError;
 use crate::form::Form;
 use crate::frame::{Flash, Frame, Nav};
 use crate::route::Route;
+use crate::words;
 use actix_web::HttpResponse;
 use askama::Template;
 use plumbline_core::collect::AccessRecipe;
@@ -14,10 +17,19 @@ use plumbline_core::id::SourceId;
 use plumbline_store::job::{self, Task};
 use plumbline_store::source::{self, NewSource};
 use plumbline_store::{StoreError, TenantTx};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![Route::get("/sources/new", new), Route::post("/sources", create)]
+}
+
+/// The first step: what is connected.
+#[derive(Template)]
+#[template(path = "sources/choose.html")]
+struct ChoicePage {
+    frame: Frame,
+    aws: bool,
+    registry: bool,
 }
 
 /// The form, for a new source or one that is changed.
@@ -45,11 +57,16 @@ impl FormPage {
     pub(super) fn of<P>(call: &Call<P>, form: SourceForm, errors: FormErrors, changes: Option<Changed>) -> Self {
         let external_id =
             changes.as_ref().map_or_else(|| external_id(call.tenant.id), |changed| changed.external_id.clone());
-        let settings = form.settings(&external_id);
+        let settings = match (form.provider, &changes) {
+            // Which registry it will be is not known before it is typed: the recipes of all are shown.
+            (Provider::Registry, None) => Value::Null,
+            _ => form.settings(&external_id),
+        };
+        let collector = call.collector(form.provider.word());
         Self {
             frame: call.frame(Nav::Sources),
             intervals: form.intervals(),
-            recipes: call.collector("aws").map(|collector| collector.access(&settings)).unwrap_or_default(),
+            recipes: collector.map(|collector| collector.access(&settings)).unwrap_or_default(),
             form,
             errors,
             external_id,
@@ -59,7 +76,13 @@ impl FormPage {
 }
 
 async fn new(call: Call<ManageSources>) -> Result<HttpResponse, WebError> {
-    let page = FormPage::of(&call, SourceForm::new(), FormErrors::default(), None);
+    let word = words::query(&call.visit().here).find(|(key, _)| key == "provider").map(|(_, value)| value);
+    let Some(provider) = word.as_deref().and_then(Provider::of) else {
+        let reads = |provider: Provider| call.collector(provider.word()).is_ok();
+        let (aws, registry) = (reads(Provider::Aws), reads(Provider::Registry));
+        return call.page(&ChoicePage { frame: call.frame(Nav::Sources), aws, registry });
+    };
+    let page = FormPage::of(&call, SourceForm::new(provider), FormErrors::default(), None);
     call.page(&page)
 }
 
@@ -67,7 +90,8 @@ async fn create(mut call: Call<ManageSources>, form: Form<SourceForm>) -> Result
     let form = form.0;
     match try_create(&mut call, &form).await? {
         Ok(id) => {
-            call.record("source.connected", form.name.trim(), json!({ "provider": "aws", "source_id": id })).await?;
+            let detail = json!({ "provider": form.provider.word(), "source_id": id });
+            call.record("source.connected", form.name.trim(), detail).await?;
             call.done(&href(id), Flash::good("The source is connected. Its first run begins now.")).await
         }
         Err(errors) => {
@@ -82,19 +106,23 @@ async fn try_create(
     form: &SourceForm,
 ) -> Result<Result<SourceId, FormErrors>, WebError> {
     let connection = form.connection(&external_id(call.tenant.id));
-    let mut errors = form.check_frame();
-    errors.access_key = form.check_key();
-    errors.top = call.collector("aws")?.check(&connection).err().map(|error| error.to_string());
+    let collector = call.collector(form.provider.word())?;
+    let mut errors = form.check(collector.as_ref());
+    errors.add("secret", form.check_secret());
+    errors.hear(collector.as_ref(), &connection);
     if errors.any() {
         return Ok(Err(errors));
     }
     let (mint, keyring) = (call.visit().state.mint.clone(), call.visit().state.keyring.clone());
-    let name = form.name.trim();
-    let new =
-        NewSource { provider: "aws", name, poll_seconds: form.seconds().unwrap_or(3600), connection: &connection };
+    let new = NewSource {
+        provider: form.provider.word(),
+        name: form.name.trim(),
+        poll_seconds: form.seconds().unwrap_or(3600),
+        connection: &connection,
+    };
     let id = match source::create(&mut call.tx, &new, &keyring, &mint).await {
         Ok(id) => id,
-        Err(StoreError::Conflict(words)) => return Ok(Err(FormErrors { name: Some(words), ..FormErrors::default() })),
+        Err(StoreError::Conflict(words)) => return Ok(Err(FormErrors::beside("name", words))),
         Err(other) => return Err(other.into()),
     };
     let now = call.now;

@@ -1,56 +1,126 @@
-//! The form of an AWS source: what is typed, and the settings and secret it becomes.
+//! The form of a source: what every source has, and what its provider takes besides.
 
-use plumbline_core::collect::Connection;
-use plumbline_core::id::TenantId;
-use secrecy::{ExposeSecret, SecretString};
+use super::aws::AwsForm;
+use super::registry::RegistryForm;
+use plumbline_core::collect::{Collector, Connection};
+use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// How often a source may be polled, in seconds.
 const INTERVALS: [i32; 7] = [60, 300, 900, 3600, 14_400, 43_200, 86_400];
 
-/// What was typed. The secret key is read and never written back.
+/// The fields that every source has, of which a collector knows nothing.
+const FRAME: [&str; 2] = ["name", "poll"];
+
+/// What can be connected.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Provider {
+    #[default]
+    Aws,
+    Registry,
+}
+
+impl Provider {
+    pub(super) const ALL: [Self; 2] = [Self::Aws, Self::Registry];
+
+    /// The one of this word, as sources and collectors name it.
+    pub(super) fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|provider| provider.word() == word)
+    }
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::Registry => "registry",
+        }
+    }
+
+    /// What is connected, after "Connect".
+    pub(super) fn thing(self) -> &'static str {
+        match self {
+            Self::Aws => "an AWS account",
+            Self::Registry => "a container registry",
+        }
+    }
+}
+
+/// What is typed to get in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Credential {
+    None,
+    Password,
+    Token,
+    /// An access key of Amazon's, with the names of its two fields.
+    Key {
+        id: &'static str,
+        secret: &'static str,
+    },
+}
+
+impl Credential {
+    /// What is said when it was not typed whole.
+    pub(super) fn missing(self) -> &'static str {
+        match self {
+            Self::None => "Nothing is typed to get in.",
+            Self::Password => "Type both the user name and the password.",
+            Self::Token => "Type the token.",
+            Self::Key { .. } => "Type both the key's id and its secret.",
+        }
+    }
+}
+
+/// What was typed. Secrets are read and never written back.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(super) struct SourceForm {
     #[serde(default)]
+    pub(super) provider: Provider,
+    #[serde(default)]
     pub(super) name: String,
     #[serde(default)]
-    pub(super) by: String,
-    #[serde(default)]
-    pub(super) role_arn: String,
-    /// How the management account of an organization is entered: `role` or `key`.
-    #[serde(default)]
-    pub(super) management: String,
-    #[serde(default)]
-    pub(super) management_role_arn: String,
-    #[serde(default)]
-    pub(super) member_role: String,
-    #[serde(default)]
-    pub(super) access_key_id: String,
-    #[serde(default)]
-    pub(super) secret_access_key: SecretString,
-    #[serde(default)]
-    pub(super) endpoint: String,
-    #[serde(default)]
-    pub(super) home_region: String,
-    #[serde(default)]
-    pub(super) regions: String,
-    #[serde(default)]
     pub(super) poll_seconds: String,
+    #[serde(flatten)]
+    pub(super) aws: AwsForm,
+    #[serde(flatten)]
+    pub(super) registry: RegistryForm,
 }
 
-/// What the form lacks: sentences beside fields, and one on top for what the collector says.
+/// What the form lacks: sentences beside fields, and one on top for what concerns none alone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FormErrors {
     pub(super) top: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) access_key: Option<&'static str>,
-    pub(super) poll: Option<&'static str>,
+    fields: BTreeMap<&'static str, String>,
 }
 
 impl FormErrors {
+    /// One, beside a field.
+    pub(super) fn beside(field: &'static str, words: impl Into<String>) -> Self {
+        Self { top: None, fields: BTreeMap::from([(field, words.into())]) }
+    }
+
+    /// Adds a sentence, if there is one; the first one of a field stays.
+    pub(super) fn add(&mut self, field: &'static str, words: Option<impl Into<String>>) {
+        if let Some(words) = words {
+            self.fields.entry(field).or_insert_with(|| words.into());
+        }
+    }
+
+    /// What stands beside a field.
+    pub(super) fn at(&self, field: &str) -> Option<&str> {
+        self.fields.get(field).map(String::as_str)
+    }
+
+    /// Adds what the collector says of everything together, unless that stands beside a field of its own already.
+    pub(super) fn hear(&mut self, collector: &dyn Collector, connection: &Connection) {
+        let said = collector.check(connection).err().map(|error| error.to_string());
+        let known = self.fields.keys().any(|field| !FRAME.contains(field));
+        self.top = said.filter(|_| !known);
+    }
+
     pub(super) fn any(&self) -> bool {
-        self.top.is_some() || self.name.is_some() || self.access_key.is_some() || self.poll.is_some()
+        self.top.is_some() || !self.fields.is_empty()
     }
 }
 
@@ -61,92 +131,79 @@ pub(super) struct Interval {
     pub(super) chosen: bool,
 }
 
-/// The id by which a customer's role knows that it is this tenant that asks. It follows from the tenant and cannot be
-/// typed, so that no tenant makes us assume the role of another.
-pub(super) fn external_id(tenant: TenantId) -> String {
-    format!("plumbline-{}", tenant.0.simple())
-}
-
-/// The external id of a source that is stored: its own, where the operator gave it one.
-pub(super) fn external_id_of(settings: &Value, tenant: TenantId) -> String {
-    settings["access"]["external_id"].as_str().map_or_else(|| external_id(tenant), str::to_owned)
-}
-
 impl SourceForm {
     /// An empty form.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(provider: Provider) -> Self {
         Self {
-            by: "role".to_owned(),
-            management: "role".to_owned(),
-            member_role: "PlumblineRead".to_owned(),
-            home_region: "us-east-1".to_owned(),
+            provider,
+            name: String::new(),
             poll_seconds: "3600".to_owned(),
-            ..Self::default()
+            aws: AwsForm::new(),
+            registry: RegistryForm::new(),
         }
     }
 
     /// The form of a source as it is stored, without its secret.
-    pub(super) fn stored(name: &str, poll_seconds: i32, settings: &Value) -> Self {
-        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let access = &settings["access"];
-        let regions = settings["regions"].as_array().map_or(&[][..], Vec::as_slice);
+    pub(super) fn stored(provider: Provider, name: &str, poll_seconds: i32, settings: &Value) -> Self {
+        let mut form =
+            Self { provider, name: name.to_owned(), poll_seconds: poll_seconds.to_string(), ..Self::default() };
+        match provider {
+            Provider::Aws => form.aws = AwsForm::stored(settings),
+            Provider::Registry => form.registry = RegistryForm::stored(settings),
+        }
+        form
+    }
+
+    /// What was typed over a stored source, with what of it stays: another account or registry is another source.
+    pub(super) fn over(self, stored: &Self) -> Self {
+        let (by, management) = (stored.aws.by.clone(), stored.aws.management.clone());
         Self {
-            name: name.to_owned(),
-            by: word(&access["by"]),
-            role_arn: word(&access["role_arn"]),
-            management: if access["role_arn"].is_string() { "role" } else { "key" }.to_owned(),
-            management_role_arn: word(&access["role_arn"]),
-            member_role: word(&access["member_role"]),
-            endpoint: word(&settings["endpoint"]),
-            home_region: word(&settings["home_region"]),
-            regions: regions.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-            poll_seconds: poll_seconds.to_string(),
-            ..Self::default()
+            provider: stored.provider,
+            aws: AwsForm { by, management, ..self.aws },
+            registry: RegistryForm { host: stored.registry.host.clone(), ..self.registry },
+            ..self
         }
     }
 
-    /// Whether the source has a key of its own, rather than a role that our identity assumes.
-    pub(super) fn takes_key(&self) -> bool {
-        self.by == "access_key" || (self.by == "organization" && self.management == "key")
+    /// The same with the secret that was typed into another form.
+    pub(super) fn with_secret_of(self, typed: Self) -> Self {
+        let (key, registry) = (typed.aws, typed.registry);
+        Self {
+            aws: AwsForm { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key, ..self.aws },
+            registry: RegistryForm {
+                username: registry.username,
+                password: registry.password,
+                token: registry.token,
+                ecr_key_id: registry.ecr_key_id,
+                ecr_secret_key: registry.ecr_secret_key,
+                ..self.registry
+            },
+            ..self
+        }
+    }
+
+    /// What is typed to get in.
+    pub(super) fn credential(&self) -> Credential {
+        match self.provider {
+            Provider::Aws => self.aws.credential(),
+            Provider::Registry => self.registry.credential(),
+        }
     }
 
     /// The collector's settings.
     pub(super) fn settings(&self, external_id: &str) -> Value {
-        let access = match self.by.as_str() {
-            "access_key" => json!({ "by": "access_key" }),
-            "organization" if self.takes_key() => {
-                json!({ "by": "organization", "member_role": self.member_role.trim(), "external_id": external_id })
-            }
-            "organization" => json!({
-                "by": "organization", "role_arn": self.management_role_arn.trim(),
-                "member_role": self.member_role.trim(), "external_id": external_id,
-            }),
-            _ => json!({ "by": "role", "role_arn": self.role_arn.trim(), "external_id": external_id }),
-        };
-        let region = |text: &str| text.trim().to_ascii_lowercase();
-        let regions = self.regions.split([',', ' ', '\n', '\r', '\t', ';']).map(region).filter(|name| !name.is_empty());
-        let home = region(&self.home_region);
-        let mut settings = json!({
-            "access": access,
-            "home_region": if home.is_empty() { "us-east-1" } else { &home },
-            "regions": regions.collect::<Vec<_>>(),
-        });
-        if !self.endpoint.trim().is_empty() {
-            settings["endpoint"] = json!(self.endpoint.trim());
+        match self.provider {
+            Provider::Aws => self.aws.settings(external_id),
+            Provider::Registry => self.registry.settings(),
         }
-        settings
     }
 
     /// The collector's secret.
     pub(super) fn secret(&self) -> SecretString {
-        if !self.takes_key() {
-            return SecretString::from("{}");
+        match self.provider {
+            Provider::Aws => self.aws.secret(),
+            Provider::Registry => self.registry.secret(),
         }
-        let secret = json!({
-            "access_key_id": self.access_key_id.trim(),
-            "secret_access_key": self.secret_access_key.expose_secret().trim(),
-        });
-        SecretString::from(secret.to_string())
     }
 
     /// What was typed, as the collector takes it.
@@ -154,21 +211,27 @@ impl SourceForm {
         Connection { settings: self.settings(external_id), secret: self.secret() }
     }
 
-    /// What is wrong with the name and the interval.
-    pub(super) fn check_frame(&self) -> FormErrors {
+    /// What is wrong with everything but the secret, which may be a stored one.
+    pub(super) fn check(&self, collector: &dyn Collector) -> FormErrors {
         let name = self.name.trim();
-        FormErrors {
-            name: (!(1..=120).contains(&name.chars().count()))
-                .then(|| "Give it a name of 1 to 120 characters.".to_owned()),
-            poll: self.seconds().is_none().then_some("Choose how often it is read."),
-            ..FormErrors::default()
+        let mut errors = FormErrors::default();
+        errors.add(
+            "name",
+            (!(1..=120).contains(&name.chars().count())).then_some("Give it a name of 1 to 120 characters."),
+        );
+        errors.add("poll", self.seconds().is_none().then_some("Choose how often it is read."));
+        if self.provider == Provider::Registry {
+            self.registry.check(collector, &mut errors);
         }
+        errors
     }
 
-    /// What is wrong with the key, which must be typed whole.
-    pub(super) fn check_key(&self) -> Option<&'static str> {
-        let whole = !self.access_key_id.trim().is_empty() && !self.secret_access_key.expose_secret().trim().is_empty();
-        (self.takes_key() && !whole).then_some("Type both the key's id and its secret.")
+    /// What is wrong with the secret, which must be typed whole.
+    pub(super) fn check_secret(&self) -> Option<&'static str> {
+        match self.provider {
+            Provider::Aws => self.aws.check_key(),
+            Provider::Registry => self.registry.check_secret(),
+        }
     }
 
     /// How often, when that is one of the choices or what is stored.
@@ -195,37 +258,16 @@ impl SourceForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::web::Query;
 
     #[test]
-    fn a_stored_source_comes_back_as_it_was_typed() {
-        for (by, management) in
-            [("role", "role"), ("access_key", "key"), ("organization", "role"), ("organization", "key")]
-        {
-            let form = SourceForm {
-                by: by.to_owned(),
-                management: management.to_owned(),
-                role_arn: "arn:aws:iam::111122223333:role/Reader".to_owned(),
-                management_role_arn: "arn:aws:iam::111122223333:role/Reader".to_owned(),
-                regions: "eu-west-1 EU-central-1".to_owned(),
-                endpoint: "https://aws.example.com".to_owned(),
-                ..SourceForm::new()
-            };
-            let settings = form.settings("plumbline-1");
-            let again = SourceForm::stored("n", 3600, &settings);
-            assert_eq!(again.settings("plumbline-1"), settings, "{by} {management}");
-        }
-    }
-
-    #[test]
-    fn a_key_is_only_kept_where_one_is_used() {
-        let key = SourceForm {
-            access_key_id: "AKIAEXAMPLE".to_owned(),
-            secret_access_key: SecretString::from("hush"),
-            ..SourceForm::new()
-        };
-        assert_eq!(key.secret().expose_secret(), "{}");
-        let used = SourceForm { by: "access_key".to_owned(), ..key };
-        assert!(used.secret().expose_secret().contains("hush"));
-        assert!(!format!("{used:?}").contains("hush"), "a secret is not printed");
+    fn the_fields_of_each_provider_are_read_beside_what_all_have() {
+        let typed = "provider=registry&name=Images&poll_seconds=900&host=registry.example.com&auth=token&token=hush";
+        let form = Query::<SourceForm>::from_query(typed).unwrap().into_inner();
+        assert_eq!((form.provider, form.name.as_str(), form.seconds()), (Provider::Registry, "Images", Some(900)));
+        assert_eq!(form.registry.host, "registry.example.com");
+        let form = Query::<SourceForm>::from_query("name=Production&by=role&role_arn=arn").unwrap().into_inner();
+        assert_eq!((form.provider, form.aws.role_arn.as_str()), (Provider::Aws, "arn"));
+        assert!(Query::<SourceForm>::from_query("provider=magic").is_err());
     }
 }

@@ -1,6 +1,8 @@
 //! One source: how it is read, what of it is not seen, and its runs.
 
-use super::{Standing, access_words, every, href};
+use super::form::{Credential, Provider, SourceForm};
+use super::settings::{access_words, settings};
+use super::{Standing, every, href};
 use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
 use crate::frame::{Frame, Nav};
@@ -111,7 +113,7 @@ struct Page {
     blind: Vec<Blind>,
     test: Test,
     recipes: Vec<AccessRecipe>,
-    has_key: bool,
+    credential: Credential,
     paused: bool,
     removed: Option<String>,
     may_manage: bool,
@@ -137,7 +139,7 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
         provider: words::provider(&row.provider).to_owned(),
         standing: Standing::of(&row),
         access: access_words(&row.settings),
-        settings: settings(&row),
+        settings: settings(&row.settings),
         every: every(row.poll_seconds),
         resources: text::number(row.resources),
         scopes: (row.scopes > 0).then(|| text::plural(row.scopes, "scope")),
@@ -149,7 +151,7 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
         blind: blind.iter().map(|spot| Blind::of(spot, now)).collect(),
         test: Test::of(&row, now),
         recipes,
-        has_key: takes_key(&row),
+        credential: credential(&row),
         paused: row.paused,
         removed: row.removed_at.map(text::day),
         may_manage: row.removed_at.is_none() && call.may(Permission::ManageSources),
@@ -158,34 +160,11 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
     call.page(&page)
 }
 
-/// Whether the source is entered with a key of its own.
-fn takes_key(row: &SourceRow) -> bool {
-    let access = &row.settings["access"];
-    match access["by"].as_str() {
-        Some("access_key") => true,
-        Some("organization") => !access["role_arn"].is_string(),
-        _ => false,
-    }
-}
-
-/// The settings, as people read them.
-fn settings(row: &SourceRow) -> Vec<(&'static str, String)> {
-    let access = &row.settings["access"];
-    let word = |value: &serde_json::Value| value.as_str().map(str::to_owned);
-    let regions = row.settings["regions"].as_array().map_or(&[][..], Vec::as_slice);
-    let regions: Vec<&str> = regions.iter().filter_map(|region| region.as_str()).collect();
-    let uses_role = access["by"] != "access_key";
-    [
-        ("Role", word(&access["role_arn"])),
-        ("Role in each account", word(&access["member_role"])),
-        ("External id", word(&access["external_id"]).filter(|_| uses_role)),
-        ("Endpoint", word(&row.settings["endpoint"])),
-        ("Home region", word(&row.settings["home_region"])),
-        ("Regions", Some(if regions.is_empty() { "all that are enabled".to_owned() } else { regions.join(", ") })),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect()
+/// What is typed to replace the source's secret.
+fn credential(row: &SourceRow) -> Credential {
+    Provider::of(&row.provider).map_or(Credential::None, |provider| {
+        SourceForm::stored(provider, &row.name, row.poll_seconds, &row.settings).credential()
+    })
 }
 
 async fn test(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {

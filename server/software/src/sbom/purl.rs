@@ -78,7 +78,7 @@ impl Parts {
             Type::Npm | Type::Golang | Type::Composer if !namespace.is_empty() => format!("{namespace}/{}", self.name),
             _ => self.name.clone(),
         };
-        (!name.is_empty()).then_some(name)
+        is_sound(self.kind, &name).then_some(name)
     }
 
     /// The version, with the epoch that some tools keep beside it.
@@ -104,6 +104,15 @@ impl Parts {
         let distro = self.qualifier("distro").unwrap_or_default();
         let (id, release) = split_distro(&distro, &namespace)?;
         Some(distribution_of(id, release))
+    }
+}
+
+/// Whether a name falls apart where it was put together: one that does not would be another package's when it is written.
+fn is_sound(kind: Type, name: &str) -> bool {
+    match kind {
+        Type::Maven => name.split([':', '/']).all(|part| !part.is_empty()) && name.split(':').count() <= 2,
+        Type::Npm | Type::Golang | Type::Composer => name.split('/').all(|part| !part.is_empty()),
+        _ => !name.is_empty(),
     }
 }
 
@@ -261,6 +270,9 @@ mod tests {
             "pkg:npm/a%2",
             "pkg:npm/a%ff",
             "pkg:npm/%00",
+            "pkg:npm/%2F",
+            "pkg:maven/:app@1",
+            "pkg:maven/org.example/:other/app@1",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

@@ -45,6 +45,8 @@ pub struct Search {
 pub struct FindingRow {
     pub finding_id: Uuid,
     pub check_id: String,
+    /// Which of several failures of the check this is; empty where there is one.
+    pub subject: String,
     pub state: String,
     pub severity: String,
     pub risk: i16,
@@ -140,8 +142,8 @@ macro_rules! narrowed {
 
 macro_rules! shown {
     () => {
-        "select f.finding_id, f.check_id, f.state, f.severity, f.risk, f.account, f.region, f.exposure, f.criticality,
-             f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
+        "select f.finding_id, f.check_id, f.subject, f.state, f.severity, f.risk, f.account, f.region, f.exposure,
+             f.criticality, f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
          from top
          join findings f on f.tenant_id = $1 and f.finding_id = top.finding_id
          join resources r on r.tenant_id = $1 and r.resource_id = f.resource_id

@@ -20,6 +20,7 @@ pub struct ComponentRow {
     pub unjudged: Option<String>,
     pub images: i64,
     pub flaws: i64,
+    sought_name: String,
 }
 
 /// Packages whose name begins with a text, by name.
@@ -33,28 +34,28 @@ pub async fn components(tx: &mut TenantTx, text: &str, page: &PageRequest) -> Re
         .and_then(|after| after.rsplit_once('~'))
         .and_then(|(name, id)| Some((name.to_owned(), id.parse().ok()?)))
         .unwrap_or_else(|| (String::new(), Uuid::nil()));
-    let prefix = format!("{}%", text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
     let rows = sqlx::query_as(
         "with found as (
-             select package_id, type, name, version, distribution, licence, purl, unjudged from packages
-             where tenant_id = $1 and lower(name) like $2 and (lower(name), package_id) > ($3 collate \"C\", $4)
-             order by lower(name) collate \"C\", package_id limit $5
+             select package_id, type, name, version, distribution, licence, purl, unjudged, sought_name from packages
+             where tenant_id = $1 and sought_name ~>=~ lower($2) and sought_name ~<~ (lower($2) || chr(1114111))
+               and sought_name ~>=~ $3 and (sought_name <> $3 or package_id > $4)
+             order by sought_name using ~<~, package_id limit $5
          )
          select f.*,
              (select count(*) from installations i join resources r on r.tenant_id = $1 and r.kind = 'image'
-                  and r.retired_at is null and r.attributes ->> 'Software' = i.software
+                  and r.retired_at is null and r.software = i.software
               where i.tenant_id = $1 and i.package_id = f.package_id) as images,
              (select count(*) from package_flaws x where x.tenant_id = $1 and x.package_id = f.package_id) as flaws
-         from found f order by lower(f.name) collate \"C\", f.package_id",
+         from found f order by f.sought_name using ~<~, f.package_id",
     )
     .bind(tx.tenant().0)
-    .bind(prefix)
+    .bind(text)
     .bind(name)
     .bind(id)
     .bind(page.size + 1)
     .fetch_all(tx.conn())
     .await?;
-    Ok(Page::cut(rows, page.size, |row: &ComponentRow| format!("{}~{}", row.name.to_lowercase(), row.package_id)))
+    Ok(Page::cut(rows, page.size, |row: &ComponentRow| format!("{}~{}", row.sought_name, row.package_id)))
 }
 
 /// An image that has a package.
@@ -83,9 +84,61 @@ pub async fn component_images(tx: &mut TenantTx, package: Uuid) -> Result<Vec<Af
          from installations i
          join packages p on p.tenant_id = $1 and p.package_id = i.package_id
          join resources r on r.tenant_id = $1 and r.kind = 'image' and r.retired_at is null
-             and r.attributes ->> 'Software' = i.software
+             and r.software = i.software
          where i.tenant_id = $1 and i.package_id = $2
          order by r.name, r.resource_id, i.path limit 200",
+    )
+    .bind(tx.tenant().0)
+    .bind(package)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// One package.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when this tenant has none of that id.
+pub async fn component(tx: &mut TenantTx, package: Uuid) -> Result<ComponentRow, StoreError> {
+    sqlx::query_as(
+        "select package_id, type, name, version, distribution, licence, purl, unjudged, sought_name,
+             (select count(*) from installations i join resources r on r.tenant_id = $1 and r.kind = 'image'
+                  and r.retired_at is null and r.software = i.software
+              where i.tenant_id = $1 and i.package_id = $2) as images,
+             (select count(*) from package_flaws x where x.tenant_id = $1 and x.package_id = $2) as flaws
+         from packages where tenant_id = $1 and package_id = $2",
+    )
+    .bind(tx.tenant().0)
+    .bind(package)
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(StoreError::NotFound)
+}
+
+/// A flaw of a package.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ComponentFlaw {
+    pub flaw_id: String,
+    pub severity: String,
+    pub cvss: Option<f32>,
+    pub fixed_in: Option<String>,
+    pub exploited: bool,
+    pub probability: Option<f32>,
+}
+
+/// The flaws of a package, worst first; at most three hundred.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn component_flaws(tx: &mut TenantTx, package: Uuid) -> Result<Vec<ComponentFlaw>, StoreError> {
+    let rows = sqlx::query_as(
+        "select f.flaw_id, f.severity, f.cvss, f.fixed_in, x.flaw_id is not null as exploited, c.probability
+         from package_flaws f
+         left join exploited_flaws x on x.flaw_id = f.flaw_id
+         left join forecasts c on c.flaw_id = f.flaw_id
+         where f.tenant_id = $1 and f.package_id = $2
+         order by exploited desc, array_position(array['critical', 'high', 'medium', 'low'], f.severity), f.cvss desc nulls last,
+             f.flaw_id limit 300",
     )
     .bind(tx.tenant().0)
     .bind(package)
@@ -170,8 +223,13 @@ pub async fn flaw(tx: &mut TenantTx, name: &str) -> Result<FlawDetail, StoreErro
              order by f.cvss desc nulls last limit 200
          ), told as (
              select a.* from advisories a
-             where a.advisory_id in (select unnest(advisories) from own) or a.advisory_id in (select id from id)
-                or a.advisory_id = $2
+             where a.advisory_id in (
+                 select unnest(advisories) from own
+                 union select id from id
+                 union select $2
+                 union (select advisory_id from advisories
+                     where notice -> 'flaws' @> jsonb_build_array(jsonb_build_array($2::text)) limit 50)
+             ) and not coalesce((a.notice ->> 'withdrawn')::boolean, false)
              order by length(a.summary) desc limit 20
          )
          select id.id as flaw_id,
@@ -205,7 +263,7 @@ pub async fn affected_images(tx: &mut TenantTx, flaw: &str) -> Result<Vec<Affect
          join packages p on p.tenant_id = $1 and p.package_id = f.package_id
          join installations i on i.tenant_id = $1 and i.package_id = f.package_id
          join resources r on r.tenant_id = $1 and r.kind = 'image' and r.retired_at is null
-             and r.attributes ->> 'Software' = i.software
+             and r.software = i.software
          where f.tenant_id = $1 and f.flaw_id = $2
          order by r.name, r.resource_id, p.name, i.path limit 500",
     )
@@ -214,4 +272,52 @@ pub async fn affected_images(tx: &mut TenantTx, flaw: &str) -> Result<Vec<Affect
     .fetch_all(tx.conn())
     .await?;
     Ok(rows)
+}
+
+/// The finding that a flaw of an image is.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct FlawFinding {
+    pub resource_id: Uuid,
+    pub finding_id: Uuid,
+    pub state: String,
+    pub risk: i16,
+}
+
+/// The findings that tell of a flaw, open ones first; at most five hundred.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn findings_of_flaw(tx: &mut TenantTx, flaw: &str) -> Result<Vec<FlawFinding>, StoreError> {
+    let rows = sqlx::query_as(
+        "select resource_id, finding_id, state, risk from findings
+         where tenant_id = $1 and subject = $2 and subject <> ''
+         order by array_position(array['open', 'accepted', 'resolved'], state), risk desc, finding_id limit 500",
+    )
+    .bind(tx.tenant().0)
+    .bind(flaw)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// What of the knowledge of flaws was brought in at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct FeedsIn {
+    pub advisories: bool,
+    pub exploited: bool,
+    pub forecasts: bool,
+}
+
+/// Which kinds of feeds have entries.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn feeds_in(tx: &mut TenantTx) -> Result<FeedsIn, StoreError> {
+    let row = sqlx::query_as(
+        "select exists (select from advisories) as advisories, exists (select from exploited_flaws) as exploited,
+             exists (select from forecasts) as forecasts",
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(row)
 }
