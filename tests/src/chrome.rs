@@ -387,7 +387,8 @@ impl Chrome {
         let lines: Vec<Line> = serde_json::from_value(self.client.issue_cmd(Console).await?)?;
         let meant = |line: &Line| {
             let status = |status: &u16| line.message.contains(&format!("status of {status} "));
-            line.source == "network" && refusals.iter().any(status)
+            // What Chromium would do otherwise, such as one form for each password, is no complaint.
+            line.source == "recommendation" || (line.source == "network" && refusals.iter().any(status))
         };
         let complaints: Vec<&Line> = lines.iter().filter(|line| !meant(line)).collect();
         ensure!(complaints.is_empty(), "the console says {complaints:#?}");

@@ -47,11 +47,12 @@ async fn show(mut call: Call<ReadPosture>, asked: web::Path<String>) -> Result<H
 pub(crate) fn id(text: &str) -> Option<String> {
     let text = text.trim();
     let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
-    if text.is_empty() || text.len() > LONGEST || !text.chars().all(sound) || !text.chars().any(|c| c.is_ascii_digit())
-    {
+    let upper = text.to_ascii_uppercase();
+    // GitHub's ids may be all letters.
+    let is_named = upper.starts_with("GHSA-") || text.chars().any(|c| c.is_ascii_digit());
+    if text.is_empty() || text.len() > LONGEST || !text.chars().all(sound) || !is_named {
         return None;
     }
-    let upper = text.to_ascii_uppercase();
     Some(match upper.split_once('-') {
         Some(("CVE", _)) => upper,
         Some(("GHSA", rest)) => format!("GHSA-{}", rest.to_ascii_lowercase()),

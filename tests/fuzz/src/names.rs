@@ -5,6 +5,9 @@ use plumbline_software::sbom::purl;
 use plumbline_software::version::{Order, Version};
 use std::cmp::Ordering;
 
+/// The longest package URL that is read, in bytes.
+const LONGEST: usize = 4096;
+
 /// Three versions, one a line: each equals itself, two of them are ordered the same both ways round, and what is below
 /// something is below all that is above it.
 pub(crate) fn version(data: &[u8]) {
@@ -35,11 +38,14 @@ fn transitive(a: &Version, b: &Version, c: &Version, text: &str) {
     assert!(!equal || is_above(a, c) == is_above(b, c), "{} {text:?}", a.order());
 }
 
-/// A package URL that was read is read as the same when it is written again.
+/// A package URL that was read is read as the same when it is written again, unless that makes it too long.
 pub(crate) fn purl(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Some((component, distribution)) = purl::parse(text) else { return };
     let written = component.purl(distribution.as_ref());
     let again = purl::parse(&written);
-    assert!(again.is_some_and(|(again, _)| again.name == component.name && again.version == component.version));
+    assert!(
+        written.len() > LONGEST
+            || again.is_some_and(|(again, _)| again.name == component.name && again.version == component.version)
+    );
 }

@@ -169,7 +169,7 @@ async fn an_image_shows_its_layers_its_base_and_what_each_brought(pool: PgPool) 
     assert_eq!(page.attribute("#layers-title ~ p a", "href"), Some(format!("/resources/{base}")));
     let layers = page.texts(".layers tbody tr");
     assert!(layers[0].starts_with("2 COPY . /app") && layers[0].ends_with("1.0 MB 0"), "{layers:?}");
-    assert!(layers[1].starts_with("1 base") && layers[1].ends_with("1.0 MB 1 1 high"), "{layers:?}");
+    assert!(layers[1].starts_with("1base") && layers[1].ends_with("1.0 MB 1 1 high"), "{layers:?}");
     assert_eq!(page.texts("#components tbody .cell-title"), ["lodash 4.17.20"]);
     assert!(page.texts("#components tbody tr")[0].contains("high 1 1 with a fix"));
     assert!(page.texts("#findings-title").len() == 1 && page.texts(".subject").contains(&FLAW.to_owned()));

@@ -18,4 +18,5 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod sources;
+mod sources_registry;
 mod tenants;
