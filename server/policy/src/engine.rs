@@ -234,7 +234,8 @@ impl Evaluator {
             machine
         });
         machine.set_input(input);
-        decide(machine, compiled.comments).unwrap_or_else(|error| Decision::unknown(format!("The rule did not decide: {error}"), Vec::new()))
+        decide(machine, compiled.comments)
+            .unwrap_or_else(|error| Decision::unknown(format!("The rule did not decide: {error}"), Vec::new()))
     }
 }
 
