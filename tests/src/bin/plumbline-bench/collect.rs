@@ -25,7 +25,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const LAB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/lab/aws");
-const DATABASE: &str = "PLUMBLINE_BENCH_DATABASE";
+pub(crate) const DATABASE: &str = "PLUMBLINE_BENCH_DATABASE";
 
 /// What a poll did; printed by the child, read by its parent.
 #[derive(Serialize, Deserialize)]
@@ -166,7 +166,7 @@ impl Estate {
 }
 
 /// The most memory that this process ever held.
-fn peak_megabytes() -> anyhow::Result<u64> {
+pub(crate) fn peak_megabytes() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("/proc/self/status has no VmHWM")?;
     Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? / 1024)

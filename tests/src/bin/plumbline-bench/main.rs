@@ -4,7 +4,9 @@
 mod cluster;
 mod collect;
 mod evaluate;
+mod images;
 mod load;
+mod matching;
 mod pages;
 mod reconcile;
 mod table;
@@ -15,7 +17,10 @@ use std::path::PathBuf;
 use table::Table;
 
 #[derive(Parser)]
-#[command(name = "plumbline-bench", about = "Measures collecting, evaluating, reconciling and serving pages")]
+#[command(
+    name = "plumbline-bench",
+    about = "Measures collecting, reading images, evaluating, matching, reconciling and serving pages"
+)]
 struct Arguments {
     /// What to measure; everything when nothing is named
     #[arg(value_enum)]
@@ -41,18 +46,35 @@ struct Arguments {
     /// Resources that are added to the stand-in cloud, one run each
     #[arg(long, value_delimiter = ',', default_value = "500,9500")]
     scale: Vec<u32>,
+    /// Images in the registry that is read
+    #[arg(long, default_value_t = 200)]
+    images: usize,
+    /// Images whose packages are matched, five hundred packages each
+    #[arg(long, default_value_t = 2_000)]
+    matched: usize,
+    /// Different packages in them
+    #[arg(long, default_value_t = 50_000)]
+    packages: usize,
+    /// Advisories that they are held against
+    #[arg(long, default_value_t = 250_000)]
+    advisories: usize,
     /// Folder for the database; a temporary one when it is not named. A folder that is kept is measured again as it is
     #[arg(long)]
     data: Option<PathBuf>,
     /// The child process that polls a source: the estate's description
     #[arg(long, hide = true)]
     poll: Option<PathBuf>,
+    /// The child process that reads a registry: its host
+    #[arg(long, hide = true)]
+    read: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Section {
     Collect,
+    Images,
     Evaluate,
+    Matching,
     Reconcile,
     Pages,
 }
@@ -66,17 +88,29 @@ async fn main() -> anyhow::Result<()> {
     if let Some(estate) = &arguments.poll {
         return collect::poll(estate).await;
     }
+    if let Some(host) = &arguments.read {
+        return images::read(host.clone()).await;
+    }
     let mut table = Table::new();
     let wanted = |section| arguments.sections.is_empty() || arguments.sections.contains(&section);
     if wanted(Section::Evaluate) {
         evaluate::measure(&mut table, arguments.resources)?;
     }
-    if !(wanted(Section::Collect) || wanted(Section::Reconcile) || wanted(Section::Pages)) {
+    let evaluates_only = !arguments.sections.is_empty() && arguments.sections.iter().all(|s| *s == Section::Evaluate);
+    if evaluates_only {
         return table.print();
     }
     let cluster = Cluster::open(arguments.data.as_deref()).await?;
     if wanted(Section::Collect) {
         collect::measure(&mut table, &cluster, &arguments.scale).await?;
+    }
+    if wanted(Section::Images) {
+        images::measure(&mut table, &cluster, arguments.images).await?;
+    }
+    if wanted(Section::Matching) {
+        let Arguments { matched: images, packages, advisories, .. } = arguments;
+        let size = matching::Size { images, packages, advisories };
+        matching::measure(&mut table, &cluster, size).await?;
     }
     if wanted(Section::Reconcile) {
         reconcile::measure(&mut table, &cluster, arguments.arriving).await?;
