@@ -114,9 +114,7 @@ impl Made {
             "history": layers.clone().map(|_| json!({ "created_by": "COPY . /" })).collect::<Vec<_>>(),
         });
         let config = Bytes::from(serde_json::to_vec(&config)?);
-        let described = |content_type: &str, digest: &str, bytes: &Bytes| {
-            json!({ "mediaType": content_type, "digest": digest, "size": bytes.len() })
-        };
+        let described = |content_type: &str, digest: &str, bytes: &Bytes| json!({ "mediaType": content_type, "digest": digest, "size": bytes.len() });
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,
