@@ -9,7 +9,7 @@ use plumbline_core::id::{Mint, SourceId, TenantId};
 use plumbline_policy::Catalogue;
 use plumbline_server::feeds::{self, FeedKind, Imported};
 use plumbline_store::source::{self, NewSource};
-use plumbline_store::{Database, job, tenant};
+use plumbline_store::{Database, TenantTx, job, tenant};
 use plumbline_worker::Worker;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -112,6 +112,14 @@ impl Polling {
     pub async fn import(&self, name: &str, kind: FeedKind, path: &Path) -> Result<(Imported, Picture)> {
         let imported = feeds::import(&self.database, &self.worker.mint, name, kind, path).await?;
         Ok((imported, self.work().await?))
+    }
+
+    /// The tenant's own door to the database.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tenant(&self) -> Result<TenantTx> {
+        Ok(self.database.tenant(self.tenant).await?)
     }
 
     /// Does the job that is due, and looks at what there is to see after it.

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use plumbline_core::kind::Kinds;
 use plumbline_core::scope::ScopeKey;
 use plumbline_server::feeds::FeedKind;
+use plumbline_store::software;
 use plumbline_tests::lab::{Read, read};
 use plumbline_tests::polling::{Picture, Polling};
 use plumbline_tests::registry::{Registry, collector};
@@ -175,6 +176,14 @@ impl Lab {
             flaws(everywhere(), "low", 90005),
         ]);
         assert_eq!(self.open().await?, expected);
+        // The checkout's secrets are told apart as well, and are no flaws.
+        let listed = software::flaws(&mut self.polling.tenant().await?, 100).await?;
+        let listed: Vec<&str> = listed.iter().map(|flaw| flaw.flaw_id.as_str()).collect();
+        assert_eq!(listed.first(), Some(&"CVE-2026-90001"), "what is exploited comes first");
+        assert_eq!(
+            listed.into_iter().collect::<BTreeSet<_>>(),
+            expected.iter().map(|(.., flaw)| flaw.as_str()).collect()
+        );
         let (observed,): (serde_json::Value,) = sqlx::query_as(
             "select observed from findings f join resources r using (tenant_id, resource_id)
              where r.name = 'base:2025-01' and f.subject = 'CVE-2026-90002'",

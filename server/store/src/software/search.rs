@@ -159,6 +159,7 @@ pub struct FlawRow {
 }
 
 /// The tenant's flaws with open findings, worst first: exploited ones, then by severity and forecast; at most `at_most`.
+/// Other checks tell several things apart as well, such as secrets; those are no flaws.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -167,7 +168,9 @@ pub async fn flaws(tx: &mut TenantTx, at_most: i64) -> Result<Vec<FlawRow>, Stor
         "with open as materialized (
              select subject as flaw_id, count(*) as open, max(risk) as risk from findings
              where tenant_id = $1 and subject <> '' and state = 'open'
-             group by subject order by max(risk) desc, count(*) desc limit 1000
+             group by subject
+             having exists (select from package_flaws p where p.tenant_id = $1 and p.flaw_id = subject)
+             order by max(risk) desc, count(*) desc limit 1000
          )
          select o.flaw_id, coalesce(f.severity, 'medium') as severity, f.cvss, x.flaw_id is not null as exploited,
              c.probability, o.open
