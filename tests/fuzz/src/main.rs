@@ -1,5 +1,5 @@
 //! Fuzzing of everything that reads what a stranger may have made: layers, package databases, advisories, bills of
-//! materials. A target must take any bytes without a panic, in bounded time and memory, and keep the few promises that it
+//! materials. A target takes any bytes without a panic, in bounded time and memory, and keeps the few promises that it
 //! states. `./dev fuzz` compiles this with the compiler's own coverage instrumentation, on the stable toolchain.
 
 #![no_main]

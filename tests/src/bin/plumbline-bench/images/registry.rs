@@ -114,7 +114,6 @@ impl Made {
             "history": layers.clone().map(|_| json!({ "created_by": "COPY . /" })).collect::<Vec<_>>(),
         });
         let config = Bytes::from(serde_json::to_vec(&config)?);
-        let described = |content_type: &str, digest: &str, bytes: &Bytes| json!({ "mediaType": content_type, "digest": digest, "size": bytes.len() });
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -149,6 +148,11 @@ impl Made {
     fn add(&mut self, path: String, content_type: &'static str, bytes: Bytes) {
         self.answers.insert(path, Answer { content_type, digest: digest(&bytes), bytes });
     }
+}
+
+/// How a manifest names a blob.
+fn described(content_type: &str, digest: &str, bytes: &Bytes) -> Value {
+    json!({ "mediaType": content_type, "digest": digest, "size": bytes.len() })
 }
 
 /// Files as tar writes them: a header of 512 bytes, then the content, filled up to as many again.

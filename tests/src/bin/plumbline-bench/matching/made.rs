@@ -10,6 +10,8 @@ use uuid::Uuid;
 pub(crate) const VERSIONS: usize = 4;
 /// Of so many advisories one tells of a name that may be installed; as in life, most are about what nobody here has.
 const ONE_IN: usize = 5;
+/// Of so many one tells of a flaw that the installed versions have.
+const OPEN_IN: usize = 100;
 
 /// Under which key the memory has an image's software.
 pub(crate) fn software_of(image: usize) -> String {
@@ -33,13 +35,13 @@ pub(crate) fn package(number: usize) -> NewPackage {
     }
 }
 
-/// An advisory of one of so many names. Of the first ones most are about names that are not installed, or about flaws that
-/// were fixed before every installed version; later ones are about all versions of an installed name.
+/// An advisory of one of so many names. Of the first ones most are about names that are not installed, or about flaws
+/// that were fixed before every installed version; later ones are about all versions of an installed name.
 pub(crate) fn advisory(number: usize, names: usize, later: bool) -> anyhow::Result<Entry> {
     let is_of_us = later || number.is_multiple_of(ONE_IN);
     let name =
         if is_of_us { format!("package-{}", number * 7919 % names) } else { format!("other-{}", number % (4 * names)) };
-    let fixed = if later || number.is_multiple_of(ONE_IN * ONE_IN) { "2.0.0" } else { "1.0.0" };
+    let fixed = if later || number.is_multiple_of(OPEN_IN) { "2.0.0" } else { "1.0.0" };
     let document = json!({
         "schema_version": "1.6.0", "id": format!("CVE-2026-{number}"), "aliases": [format!("GHSA-{number}")],
         "summary": "A flaw in the parser lets whoever sends a request stop the service.",
