@@ -40,7 +40,7 @@ create table findings (
     times_reopened integer not null default 0,
     primary key (tenant_id, finding_id)
 );
-create index findings_ranked on findings (tenant_id, state, severity, risk desc, finding_id);
+create index findings_ranked on findings (tenant_id, state, risk desc, finding_id);
 create index findings_of_check on findings (tenant_id, check_id, state, risk desc, finding_id);
 create index findings_of_account on findings (tenant_id, account, state, risk desc, finding_id);
 create index findings_of_resource on findings (tenant_id, resource_id);

@@ -16,6 +16,16 @@ call protect_tenant_table('memories', 'select, insert, delete');
 alter table findings add column subject text not null default '';
 create index findings_of_subject on findings (tenant_id, subject, state, risk desc, finding_id) where subject <> '';
 
+-- An image is found by what is installed in it, and what it is built on by the layer that both begin with. Row-level
+-- security lets no index answer a condition with `->>` or `lower()` in it, for the function might tell what it saw; a
+-- column is only compared.
+alter table resources add column software text generated always as (attributes ->> 'Software') stored;
+alter table resources add column first_layer text generated always as (attributes -> 'Layers' -> 0 ->> 'digest') stored;
+create index resources_of_software on resources (tenant_id, software, resource_id)
+    where retired_at is null and kind = 'image' and software is not null;
+create index resources_of_first_layer on resources (tenant_id, first_layer, resource_id)
+    where retired_at is null and kind = 'image' and first_layer is not null;
+
 -- Every package that is installed anywhere of the tenant's, once. What it is installed in is in `installations`.
 create table packages (
     tenant_id uuid not null,
@@ -35,10 +45,13 @@ create table packages (
     judged boolean not null default false,
     -- Why it could not be judged: its version cannot be read, no advisories cover its distribution.
     unjudged text,
+    sought_name text not null generated always as (lower(name)) stored,
     primary key (tenant_id, package_id)
 );
-create index packages_by_name on packages (tenant_id, (lower(name) collate "C"), package_id);
+create index packages_by_sought_name on packages (tenant_id, sought_name text_pattern_ops, package_id);
 create index packages_to_judge on packages (tenant_id, package_id) where not judged;
+-- What could not be judged is told of beside every answer of "not affected".
+create index packages_unjudged on packages (tenant_id, package_id) where unjudged is not null;
 call protect_tenant_table('packages', 'select, insert, update, delete');
 
 -- Under which names advisories tell of a package, and the version that they are held against.
@@ -65,7 +78,6 @@ create table installations (
 );
 create index installations_of_package on installations (tenant_id, package_id, software);
 call protect_tenant_table('installations', 'select, insert, delete');
-create index resources_by_software on resources (tenant_id, (attributes ->> 'Software')) where retired_at is null and kind = 'image';
 
 -- What is known to be wrong with a package.
 create table package_flaws (
@@ -81,6 +93,8 @@ create table package_flaws (
     cvss real,
     vector text,
     fixed_in text,
+    -- Whether it was known to be exploited when its package was judged: when that changes, the package is judged anew.
+    exploited boolean not null default false,
     primary key (tenant_id, package_id, flaw_id)
 );
 create index package_flaws_of_flaw on package_flaws (tenant_id, flaw_id, package_id);
@@ -150,6 +164,8 @@ create table advisories (
     reference_urls jsonb not null
 );
 create index advisories_of_feed on advisories (feed);
+-- "Are we affected?" is asked for flaws that no package of the tenant has, too.
+create index advisories_by_flaw on advisories using gin ((notice -> 'flaws') jsonb_path_ops);
 
 create sequence advisory_changes;
 grant usage on sequence advisory_changes to plumbline_feeds;
