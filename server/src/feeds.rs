@@ -104,12 +104,11 @@ fn read_bundle(path: &Path, sender: &mpsc::Sender<Vec<Entry>>) -> anyhow::Result
     Ok((outcome, dated))
 }
 
-fn entry(advisory: &Advisory) -> Entry {
+/// An advisory as the store takes it.
+#[must_use]
+pub fn entry(advisory: &Advisory) -> Entry {
     let packages = advisory.affected.iter().filter(|affected| !affected.name.is_empty()).map(|affected| {
-        let name = affected
-            .kind
-            .map_or_else(|| affected.name.clone(), |kind| ecosystem::canonical(kind, &affected.name).into_owned());
-        (ecosystem::scope(&affected.ecosystem).into_owned(), name, serde_json::json!(affected))
+        (ecosystem::scope(&affected.ecosystem).into_owned(), affected.name.clone(), serde_json::json!(affected))
     });
     Entry {
         id: advisory.id.clone(),

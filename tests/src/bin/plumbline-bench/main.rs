@@ -8,6 +8,7 @@ mod images;
 mod load;
 mod matching;
 mod pages;
+mod polled;
 mod reconcile;
 mod table;
 
@@ -89,7 +90,7 @@ async fn main() -> anyhow::Result<()> {
         return collect::poll(estate).await;
     }
     if let Some(host) = &arguments.read {
-        return images::read(host.clone()).await;
+        return images::read(host).await;
     }
     let mut table = Table::new();
     let wanted = |section| arguments.sections.is_empty() || arguments.sections.contains(&section);

@@ -1,6 +1,7 @@
 //! What is matched: packages, and advisories that tell of some of them.
 
-use plumbline_software::advisory::{Advisory, Notice, ecosystem};
+use plumbline_server::feeds;
+use plumbline_software::advisory::Advisory;
 use plumbline_store::feed::Entry;
 use plumbline_store::software::NewPackage;
 use serde_json::json;
@@ -53,18 +54,5 @@ pub(crate) fn advisory(number: usize, names: usize, later: bool) -> anyhow::Resu
         }],
         "references": [{ "type": "WEB", "url": format!("https://advisories.example/{number}") }],
     });
-    let advisory = Advisory::read(&serde_json::to_vec(&document)?)?;
-    let packages = advisory
-        .affected
-        .iter()
-        .map(|affected| (ecosystem::scope(&affected.ecosystem).into_owned(), affected.name.clone(), json!(affected)));
-    Ok(Entry {
-        id: advisory.id.clone(),
-        notice: json!(Notice::of(&advisory)),
-        summary: advisory.summary.clone(),
-        published: advisory.published.clone().unwrap_or_default(),
-        modified: advisory.modified.clone().unwrap_or_default(),
-        references: advisory.references.clone(),
-        packages: packages.collect(),
-    })
+    Ok(feeds::entry(&Advisory::read(&serde_json::to_vec(&document)?)?))
 }
