@@ -5,9 +5,9 @@
 //! itself uses, so a name that changes its answer between check and use gains nothing.
 
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
-use plumbline_core::address::is_public;
+use plumbline_core::address::{is_inside, is_public};
 use std::net::IpAddr;
-use url::{Host, Url};
+use url::Url;
 
 /// Checks an endpoint as typed. Returns it as a URL without path, or a sentence for the person who typed it.
 pub(crate) fn endpoint(text: &str, private_allowed: bool) -> Result<Url, String> {
@@ -18,13 +18,10 @@ pub(crate) fn endpoint(text: &str, private_allowed: bool) -> Result<Url, String>
     if !url.username().is_empty() || url.password().is_some() {
         return Err("The endpoint must not carry a user name or password.".to_owned());
     }
-    let literal = match url.host() {
-        None => return Err("The endpoint names no host.".to_owned()),
-        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-        Some(Host::Domain(_)) => None,
-    };
-    if !private_allowed && literal.is_some_and(|address| !is_public(address)) {
+    if url.host().is_none() {
+        return Err("The endpoint names no host.".to_owned());
+    }
+    if !private_allowed && is_inside(&url) {
         return Err("The endpoint is a loopback, link-local or private address, which this installation does not \
                     allow. The operator can allow it."
             .to_owned());

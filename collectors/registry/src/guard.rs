@@ -5,10 +5,10 @@
 //! to. Names are checked in the resolver that the client itself uses, so that an answer that changes between check and use
 //! gains nothing; addresses given as such never reach a resolver and are checked in every URL.
 
-use plumbline_core::address::is_public;
+use plumbline_core::address::{is_inside, is_public};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::net::{IpAddr, SocketAddr};
-use url::{Host, Url};
+use std::net::SocketAddr;
+use url::Url;
 
 /// Checks a URL before a request goes there.
 pub(crate) fn may_go(url: &Url, private_allowed: bool) -> Result<(), String> {
@@ -18,13 +18,10 @@ pub(crate) fn may_go(url: &Url, private_allowed: bool) -> Result<(), String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("the address carries a user name or password".to_owned());
     }
-    let literal = match url.host() {
-        None => return Err("the address names no host".to_owned()),
-        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-        Some(Host::Domain(_)) => None,
-    };
-    if !private_allowed && literal.is_some_and(|address| !is_public(address)) {
+    if url.host().is_none() {
+        return Err("the address names no host".to_owned());
+    }
+    if !private_allowed && is_inside(url) {
         return Err("A loopback, link-local or private address is not allowed in this installation. The operator can \
                     allow it."
             .to_owned());

@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::LazyLock;
+use url::{Host, Url};
 
 /// Space that is not the public internet's: IANA's special-purpose registries, and what carries an address inside.
 const NOT_PUBLIC: [&str; 26] = [
@@ -41,6 +42,17 @@ pub fn is_public(address: IpAddr) -> bool {
         LazyLock::new(|| NOT_PUBLIC.iter().filter_map(|net| net.parse().ok()).collect());
     let address = address.to_canonical();
     !NETS.iter().any(|net| net.contains(&address))
+}
+
+/// Whether a URL names, by its number, an address that is not public. Such a one never reaches a resolver, which would
+/// refuse it.
+#[must_use]
+pub fn is_inside(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => !is_public(address.into()),
+        Some(Host::Ipv6(address)) => !is_public(address.into()),
+        Some(Host::Domain(_)) | None => false,
+    }
 }
 
 #[cfg(test)]

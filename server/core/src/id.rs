@@ -94,6 +94,8 @@ id! {
     FindingId,
     /// One action that closes many findings; derived from fix key and target.
     FixId,
+    /// One package of one version; derived from its package URL and what it was built from.
+    PackageId,
     /// An accepted risk.
     ExceptionId,
     /// One entry of the audit log.
@@ -127,6 +129,14 @@ impl FixId {
     #[must_use]
     pub fn derive(source: SourceId, key: &str, target: &str) -> Self {
         Self(derive("fix", &[&source.0.to_string(), key, target]))
+    }
+}
+
+impl PackageId {
+    /// The id of a package: the same in every image that has it.
+    #[must_use]
+    pub fn derive(purl: &str, source: &str, source_version: &str) -> Self {
+        Self(derive("package", &[purl, source, source_version]))
     }
 }
 
