@@ -88,7 +88,7 @@ impl FixLine {
 fn check_of<'a>(row: &FixRow, catalogue: &'a Catalogue) -> Option<&'a Check> {
     let closed = row.check_id.as_deref().and_then(|id| catalogue.check(id));
     let own = closed.filter(|check| check.fix.key == row.fix_key);
-    own.or_else(|| catalogue.checks().find(|check| check.fix.key == row.fix_key)).or(closed)
+    own.or_else(|| catalogue.fix(&row.fix_key)).or(closed)
 }
 
 /// What a fix is called.

@@ -4,7 +4,7 @@
 //! resource, a scope coming into or going out of sight, the content itself, or time.
 
 use crate::Worker;
-use crate::images;
+use crate::images::{self, Known};
 use crate::intake::missing;
 use crate::neighbours::{Around, Neighbours};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -22,6 +22,7 @@ use plumbline_store::subject::{self, StoredResource};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
 
 /// Resources held in memory at a time.
 const PAGE: i64 = 1000;
@@ -47,6 +48,7 @@ pub(crate) async fn evaluate(
         sight: Sight::of(&scopes),
         now: now.to_rfc3339_opts(SecondsFormat::Secs, true),
         evaluators: Arc::default(),
+        images: OnceCell::new(),
     };
     let accounts: BTreeSet<&str> = scopes.iter().map(|scope| scope.account.as_str()).collect();
     let mut neighbours = Neighbours::new(source, round.accounts());
@@ -156,6 +158,8 @@ struct Round {
     everything: bool,
     sight: Sight,
     now: String,
+    /// The tenant's images, read when the first one is judged.
+    images: OnceCell<Known>,
     /// Evaluators that are not in use; each keeps its machines warm.
     evaluators: Arc<Mutex<Vec<Evaluator>>>,
 }
@@ -251,7 +255,8 @@ impl Round {
         let mut judged: Vec<Judged> = rows.into_iter().map(|row| Judged { subject: to_subject(&row), row }).collect();
         if judged.first().is_some_and(|one| one.row.kind == "image") {
             let mut subjects: Vec<&mut Subject> = judged.iter_mut().map(|one| &mut one.subject).collect();
-            images::enrich(tx, &mut subjects).await?;
+            let known = self.images.get_or_try_init(|| Known::read(tx)).await?;
+            images::enrich(tx, known, &mut subjects).await?;
         }
         let relations: Vec<&Relation> = all.iter().flat_map(|compiled| compiled.check.related.values()).collect();
         let ids: Vec<(ResourceId, &str)> = judged.iter().map(|one| (one.row.id(), one.row.uid.as_str())).collect();

@@ -18,8 +18,7 @@ const BUMP: &str = "image-bump-base";
 const UPGRADE: &str = "image-upgrade-packages";
 
 /// Adds the facts to a page of images.
-pub(crate) async fn enrich(tx: &mut TenantTx, subjects: &mut [&mut Subject]) -> anyhow::Result<()> {
-    let known = Known::read(tx).await?;
+pub(crate) async fn enrich(tx: &mut TenantTx, known: &Known, subjects: &mut [&mut Subject]) -> anyhow::Result<()> {
     let software: Vec<String> = subjects.iter().filter_map(|subject| software_of(subject)).collect();
     let flaws = by_software(software::of_images(tx, &software).await?);
     let unjudged: HashMap<String, (i64, Vec<String>)> = software::unjudged_of_images(tx, &software)
@@ -64,7 +63,7 @@ fn by_software(flaws: Vec<ImageFlaw>) -> HashMap<String, Vec<ImageFlaw>> {
 }
 
 /// All images of the tenant, by their layers.
-struct Known {
+pub(crate) struct Known {
     images: Vec<ImageLayers>,
     by_uid: HashMap<String, usize>,
     /// Platform and layers → the image that is known best by them.
@@ -72,7 +71,7 @@ struct Known {
 }
 
 impl Known {
-    async fn read(tx: &mut TenantTx) -> anyhow::Result<Self> {
+    pub(crate) async fn read(tx: &mut TenantTx) -> anyhow::Result<Self> {
         Ok(Self::of(software::image_layers(tx).await?))
     }
 

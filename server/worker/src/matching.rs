@@ -7,7 +7,7 @@
 use crate::Worker;
 use crate::evaluate::evaluate;
 use anyhow::Context;
-use plumbline_core::id::{ResourceId, RunId, SourceId};
+use plumbline_core::id::{PackageId, ResourceId, RunId, SourceId};
 use plumbline_software::advisory::{Affected, Hit, Notice, ecosystem, flaws};
 use plumbline_software::layer::{Installed, Software};
 use plumbline_software::{Component, Distribution, Type};
@@ -15,7 +15,7 @@ use plumbline_store::job::{self, Lease};
 use plumbline_store::reconcile::{self, Merged};
 use plumbline_store::software::{self, Candidate, Installation, NewPackage, PackageFlaw};
 use plumbline_store::{TenantTx, memory};
-use sha2::{Digest, Sha256};
+use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
@@ -77,7 +77,7 @@ fn package(component: &Component, distribution: Option<&Distribution>) -> NewPac
         None
     };
     NewPackage {
-        id: derive(&purl, &source),
+        id: PackageId::derive(&purl, &source.0, &source.1).0,
         kind: component.kind.as_str(),
         name: component.name.clone(),
         version: component.version.clone(),
@@ -89,13 +89,6 @@ fn package(component: &Component, distribution: Option<&Distribution>) -> NewPac
         keys,
         unjudged,
     }
-}
-
-fn derive(purl: &str, source: &(String, String)) -> Uuid {
-    let digest = Sha256::digest(format!("{purl}\n{}\n{}", source.0, source.1));
-    let mut bytes = [0u8; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 /// Judges all packages that are to be judged. Returns those of which what is known changed.
@@ -140,10 +133,9 @@ impl Judged {
         let (package, kind) = (first.package_id, Type::parse(&first.kind).context("a package's type")?);
         let mut hits: Vec<(Notice, Hit)> = Vec::new();
         for candidate in candidates {
-            let notice: Notice = serde_json::from_value(candidate.notice.0.clone())?;
+            let notice = Notice::deserialize(&candidate.notice.0)?;
             for affected in &candidate.affected.0 {
-                let affected: Affected = serde_json::from_value(affected.clone())?;
-                match affected.judge(&candidate.version) {
+                match Affected::deserialize(affected)?.judge(&candidate.version) {
                     Ok(Some(hit)) => hits.push((notice.clone(), hit)),
                     Ok(None) => {}
                     Err(why) if !notice.withdrawn => {

@@ -5,7 +5,6 @@
 //! damaged or that plays tricks is refused as a whole: what could not be looked at must not pass for clean.
 
 mod archive;
-mod base;
 mod compression;
 mod contents;
 mod found;
@@ -27,7 +26,6 @@ mod fixture;
 #[cfg(test)]
 mod hostile;
 
-pub use base::{is_base_of, nearest};
 pub use compression::Compression;
 pub use contents::{
     Contents, Dropped, Executable, FileSecret, Link, Listing, MOST_EXECUTABLES, MOST_SECRETS, MOST_WRITABLE,

@@ -74,6 +74,20 @@ pub struct Entry {
     pub layer: Option<String>,
 }
 
+impl Entry {
+    /// What the formats have no field for, under names of ours.
+    fn own_words(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let source = self.component.source.as_ref();
+        let all = [
+            ("plumbline:layer", self.layer.as_deref()),
+            ("plumbline:path", Some(self.component.path.as_str()).filter(|path| !path.is_empty())),
+            ("plumbline:source:name", source.map(|source| source.name.as_str())),
+            ("plumbline:source:version", source.map(|source| source.version.as_str())),
+        ];
+        all.into_iter().filter_map(|(name, value)| value.map(|value| (name, value)))
+    }
+}
+
 /// Why a bill of materials was not read; nothing of it counts then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {

@@ -228,14 +228,7 @@ fn choice(licence: &str) -> Choice<'_> {
 }
 
 fn properties(entry: &Entry) -> Vec<Property<'_>> {
-    let source = entry.component.source.as_ref();
-    let all = [
-        ("plumbline:layer", entry.layer.as_deref()),
-        ("plumbline:path", Some(entry.component.path.as_str()).filter(|path| !path.is_empty())),
-        ("plumbline:source:name", source.map(|source| source.name.as_str())),
-        ("plumbline:source:version", source.map(|source| source.version.as_str())),
-    ];
-    all.into_iter().filter_map(|(name, value)| value.map(|value| property(name, value))).collect()
+    entry.own_words().map(|(name, value)| property(name, value)).collect()
 }
 
 #[cfg(test)]
