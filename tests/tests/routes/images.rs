@@ -159,6 +159,8 @@ async fn an_image_shows_its_layers_its_base_and_what_each_brought(pool: PgPool) 
     let app = TestApp::start(pool).await;
     let estate = Estate::of(&app).await;
     let base = estate.image("base", &["sha256:a"]).await;
+    let foreign = json!({ "Platform": "linux/arm64", "Tags": ["1.0"], "Layers": [{ "digest": "sha256:a" }] });
+    estate.image_with("arm", foreign).await;
     estate.image("other", &["sha256:x"]).await;
     let image = affected(&estate).await;
     let runner = estate.image_with("runner", json!({ "Digest": "sha256:r" })).await;

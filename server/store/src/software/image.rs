@@ -181,14 +181,15 @@ pub struct BaseImage {
     pub layers: i32,
 }
 
-/// The known image with the most layers that an image begins with, and has more than; one with a tag before one without.
+/// The known image of the same platform with the most layers that an image begins with, and has more than; one with a tag
+/// before one without. The same that the worker gives to the checks.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn base_of(tx: &mut TenantTx, image: ResourceId) -> Result<Option<BaseImage>, StoreError> {
     let row = sqlx::query_as(
         "with image as materialized (
-             select first_layer as first, array(
+             select first_layer as first, attributes -> 'Platform' as platform, array(
                  select layer ->> 'digest' from jsonb_array_elements(attributes -> 'Layers') with ordinality l (layer, at)
                  order by at) as layers
              from resources
@@ -198,6 +199,7 @@ pub async fn base_of(tx: &mut TenantTx, image: ResourceId) -> Result<Option<Base
          from image
          join resources r on r.tenant_id = $1 and r.kind = 'image' and r.retired_at is null and r.resource_id <> $2
              and r.first_layer = image.first
+             and r.attributes -> 'Platform' is not distinct from image.platform
          cross join lateral (select array(
              select layer ->> 'digest' from jsonb_array_elements(r.attributes -> 'Layers') with ordinality l (layer, at)
              order by at) as layers) o
