@@ -58,7 +58,7 @@ fn missing(what: &str) -> Missing {
     Missing { what: what.to_owned(), permission: format!("read:{what}"), detail: "AccessDenied".to_owned() }
 }
 
-fn decide(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<Decision, String> {
+fn decide(evaluator: &mut Evaluator, catalogue: &Catalogue, check: &Check, case: &Case) -> Result<Decision, String> {
     let judged = subject(&check.resource, &case.resource, &check.needs, 0);
     let mut seen: BTreeMap<&str, Vec<Subject>> = BTreeMap::new();
     for (name, relation) in &check.related {
@@ -76,11 +76,11 @@ fn decide(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<Decision,
         .collect();
     let compiled = catalogue.compiled(&check.id).ok_or("not compiled")?;
     let now = case.now.as_deref().unwrap_or(NOW);
-    Ok(Evaluator::new().evaluate(compiled, &judged, &related, now))
+    Ok(evaluator.evaluate(compiled, &judged, &related, now))
 }
 
 fn run(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<(), String> {
-    let decision = decide(catalogue, check, case)?;
+    let decision = decide(&mut Evaluator::new(), catalogue, check, case)?;
     if decision.verdict == case.expect {
         return Ok(());
     }
@@ -93,6 +93,20 @@ fn run(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<(), String> 
         decision.message,
         decision.observed
     ))
+}
+
+/// An evaluator that has seen other resources says what one says that has seen none.
+#[test]
+fn what_is_remembered_is_what_would_be_said() {
+    let catalogue = catalogue();
+    let mut evaluator = Evaluator::new();
+    for check in catalogue.checks() {
+        for case in check.cases.iter().chain(&check.cases) {
+            let remembered = decide(&mut evaluator, &catalogue, check, case);
+            let anew = decide(&mut Evaluator::new(), &catalogue, check, case);
+            assert_eq!(remembered, anew, "{}: {}", check.id, case.name);
+        }
+    }
 }
 
 #[test]
