@@ -145,7 +145,8 @@ fn every_unknown_says_what_is_not_known() {
     let wrong: Vec<String> = cases
         .filter(|(_, case)| case.expect == Verdict::Unknown)
         .filter_map(|(check, case)| {
-            let decision = decide(&catalogue, check, case).unwrap_or_else(|error| panic!("{}: {error}", check.id));
+            let decision = decide(&mut Evaluator::new(), &catalogue, check, case)
+                .unwrap_or_else(|error| panic!("{}: {error}", check.id));
             let hides = !decision.missing.is_empty();
             let says = !decision.message.is_empty() && !decision.message.starts_with("The rule did not decide");
             (!hides && !says).then(|| format!("{}: case \"{}\" does not say what is missing", check.id, case.name))
@@ -161,7 +162,8 @@ fn every_fix_that_a_failure_names_is_of_some_check() {
     let cases = catalogue.checks().flat_map(|check| check.cases.iter().map(move |case| (check, case)));
     let mut wrong = Vec::new();
     for (check, case) in cases.filter(|(_, case)| case.expect == Verdict::Fail) {
-        let decision = decide(&catalogue, check, case).unwrap_or_else(|error| panic!("{}: {error}", check.id));
+        let decision = decide(&mut Evaluator::new(), &catalogue, check, case)
+            .unwrap_or_else(|error| panic!("{}: {error}", check.id));
         let keys = decision.failures.iter().filter_map(|failure| failure.fix_key.as_deref());
         wrong.extend(
             keys.filter(|key| catalogue.fix(key).is_none()).map(|key| format!("{}: no check has {key}", check.id)),
