@@ -52,6 +52,21 @@ pub const PASSAGES: &[Passage] = &[
     along("docker.container", "image"),
 ];
 
+/// What whoever has one resource has next: the blast radius of what is taken over.
+pub const NEXT: &[Passage] = &[
+    along("kubernetes.workload", "service_account"),
+    against("kubernetes.subject", "service_account"),
+    along("kubernetes.service_account", "cloud_role"),
+    along("kubernetes.workload", "secret"),
+    along("kubernetes.workload", "node"),
+    Passage { from: "aws.ec2.instance", relation: "machine", way: Way::Same },
+    along("aws.ec2.instance", "role"),
+    along("aws.ecs.task_definition", "role"),
+    along("aws.ecs.task_definition", "secret"),
+    along("aws.lambda.function", "role"),
+    along("docker.container", "daemon"),
+];
+
 /// How far from the internet a path is followed: load balancer, ingress, service, workload, image, and room for more.
 pub const DEPTH: i32 = 10;
 

@@ -220,6 +220,9 @@ pub struct ResourceDetail {
     pub unread: Json<BTreeMap<String, Unread>>,
     pub tags: Json<BTreeMap<String, String>>,
     pub exposure: String,
+    /// What the internet reaches it through; none when it is not reached, or is on the internet by itself.
+    pub reached_through: Option<Uuid>,
+    pub through_name: Option<String>,
     pub criticality: String,
     pub first_seen: DateTime<Utc>,
     pub changed_at: DateTime<Utc>,
@@ -236,10 +239,12 @@ pub struct ResourceDetail {
 pub async fn get(tx: &mut TenantTx, resource: ResourceId) -> Result<ResourceDetail, StoreError> {
     sqlx::query_as(
         "select r.resource_id, r.source_id, s.name as source_name, r.kind, r.uid, r.name, r.account, r.region, r.attributes,
-             r.unread, r.tags, exposure_with_reach(r.exposure, r.reached_through) as exposure, r.criticality, r.first_seen, r.changed_at, r.retired_at,
+             r.unread, r.tags, exposure_with_reach(r.exposure, r.reached_through) as exposure,
+             r.reached_through, t.name as through_name, r.criticality, r.first_seen, r.changed_at, r.retired_at,
              c.outcome as scope_outcome, c.permission as scope_permission, c.complete_at as scope_complete_at
          from resources r
          join sources s on s.tenant_id = r.tenant_id and s.source_id = r.source_id
+         left join resources t on t.tenant_id = r.tenant_id and t.resource_id = r.reached_through
          left join scopes c
              on c.tenant_id = r.tenant_id and c.source_id = r.source_id and c.account = r.account
             and c.region = r.scope_region and c.reader = r.reader
