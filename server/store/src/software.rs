@@ -17,6 +17,7 @@ pub use image::{
 };
 pub use image_flaw::{ImageFlaw, ImageLayers, image_layers, of_images, unjudged_of_images};
 pub use matching::{
-    Candidate, PackageFlaw, candidates, covered, ecosystems_of, follow, images_with, judge, note_changes, to_judge,
+    Candidate, PackageFlaw, candidates, ecosystems_of, follow, images_with, judge, note_changes, to_judge,
+    told_ecosystems,
 };
 pub use package::{Installation, NewPackage, install, unknown_of_run};

@@ -117,10 +117,10 @@ pub struct ComponentFlaw {
 /// When the database does not answer.
 pub async fn component_flaws(tx: &mut TenantTx, package: Uuid) -> Result<Vec<ComponentFlaw>, StoreError> {
     let rows = sqlx::query_as(
-        "select f.flaw_id, f.severity, f.cvss, f.fixed_in, x.flaw_id is not null as exploited, c.probability
+        "select f.flaw_id, f.severity, f.cvss, f.fixed_in,
+             exists (select from exploited_flaws x where x.flaw_id = any(f.cves)) as exploited,
+             (select max(c.probability) from forecasts c where c.flaw_id = any(f.cves)) as probability
          from package_flaws f
-         left join exploited_flaws x on x.flaw_id = f.flaw_id
-         left join forecasts c on c.flaw_id = f.flaw_id
          where f.tenant_id = $1 and f.package_id = $2
          order by exploited desc, array_position(array['critical', 'high', 'medium', 'low'], f.severity), f.cvss desc nulls last,
              f.flaw_id limit 300",

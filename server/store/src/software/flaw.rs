@@ -92,6 +92,12 @@ pub async fn flaw(tx: &mut TenantTx, name: &str) -> Result<FlawDetail, StoreErro
                      where notice -> 'flaws' @> jsonb_build_array(jsonb_build_array($2::text)) limit 50)
              ) and not coalesce((a.notice ->> 'withdrawn')::boolean, false)
              order by length(a.summary) desc limit 20
+         ), names as (
+             select id as name from id
+             union select unnest(cves) from own
+             union select name from id, told, jsonb_array_elements(told.notice -> 'flaws') ids,
+                 jsonb_array_elements_text(ids) name
+             where ids ? id.id
          )
          select id.id as flaw_id,
              coalesce((select jsonb_agg(distinct x) from own, unnest(own.aliases) x), '[]') as aliases,
@@ -101,9 +107,13 @@ pub async fn flaw(tx: &mut TenantTx, name: &str) -> Result<FlawDetail, StoreErro
              (select summary from told where summary <> '' limit 1) as summary,
              (select min(published) from told where published <> '') as published,
              coalesce((select jsonb_agg(distinct u) from told, jsonb_array_elements_text(reference_urls) u), '[]') as references,
-             x.flaw_id is not null as exploited, x.added, x.due, coalesce(x.ransomware, false) as ransomware,
+             x.flaws > 0 as exploited, x.added, x.due, coalesce(x.ransomware, false) as ransomware,
              c.probability, c.percentile, exists (select from told) or exists (select from own) as known
-         from id left join exploited_flaws x on x.flaw_id = id.id left join forecasts c on c.flaw_id = id.id",
+         from id
+         cross join lateral (select count(*) as flaws, min(added) as added, min(due) as due, bool_or(ransomware) as ransomware
+             from exploited_flaws where flaw_id in (select name from names)) x
+         cross join lateral (select max(probability) as probability, max(percentile) as percentile
+             from forecasts where flaw_id in (select name from names)) c",
     )
     .bind(tx.tenant().0)
     .bind(name)

@@ -33,13 +33,14 @@ pub struct ImageFlaw {
 pub async fn of_images(tx: &mut TenantTx, software: &[String]) -> Result<Vec<ImageFlaw>, StoreError> {
     let rows = sqlx::query_as(
         "select i.software, f.flaw_id, f.severity, f.rated, f.cvss, f.fixed_in, p.type as kind, p.name, p.version,
-             p.source_name, i.path, i.layer, x.flaw_id is not null as exploited, coalesce(x.ransomware, false) as ransomware,
+             p.source_name, i.path, i.layer, x.flaws > 0 as exploited, coalesce(x.ransomware, false) as ransomware,
              c.probability
          from installations i
          join package_flaws f on f.tenant_id = $1 and f.package_id = i.package_id
          join packages p on p.tenant_id = $1 and p.package_id = i.package_id
-         left join exploited_flaws x on x.flaw_id = f.flaw_id
-         left join forecasts c on c.flaw_id = f.flaw_id
+         cross join lateral (select count(*) as flaws, bool_or(ransomware) as ransomware
+             from exploited_flaws where flaw_id = any(f.cves)) x
+         cross join lateral (select max(probability) as probability from forecasts where flaw_id = any(f.cves)) c
          where i.tenant_id = $1 and i.software = any($2)
          order by i.software, f.flaw_id, p.name, i.path",
     )

@@ -2,9 +2,11 @@
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use futures::TryStreamExt;
 use plumbline_core::id::{ResourceId, SourceId};
 use serde_json::Value;
 use sqlx::types::Json;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// From now on the tenant's packages follow the advisories. Those that it has before are to be judged by all that are known.
@@ -37,6 +39,11 @@ pub async fn note_changes(tx: &mut TenantTx) -> Result<(), StoreError> {
          where p.tenant_id = $1 and p.judged and (p.package_id in (
                  select k.package_id from advisory_packages a
                  join package_keys k on k.tenant_id = $1 and k.ecosystem = a.ecosystem and k.name = a.name
+                 where a.change_no > (select change_no from known)
+                 union all
+                 select k.package_id from advisory_packages a
+                 join package_keys k on k.tenant_id = $1 and k.base = a.ecosystem and k.name = a.name
+                     and k.base <> k.ecosystem
                  where a.change_no > (select change_no from known))
              or p.unjudged is not null and exists (
                  select from advisory_packages where change_no > (select change_no from known))
@@ -45,12 +52,25 @@ pub async fn note_changes(tx: &mut TenantTx) -> Result<(), StoreError> {
     .bind(tx.tenant().0)
     .execute(tx.conn())
     .await?;
-    // What is known to be exploited is a list of its own, and moves a flaw without any advisory.
+    // What is known to be exploited is a list of its own, and moves a flaw without any advisory. The list is short: it is
+    // looked for among the flaws and their other names, and not they in it.
     sqlx::query(
-        "update packages p set judged = false
+        "with named as (
+             select flaw_id, flaw_id as name from exploited_flaws
+             union all
+             select a.flaw_id, x.flaw_id from exploited_flaws x
+             join flaw_aliases a on a.tenant_id = $1 and a.alias = x.flaw_id
+         ), exploited as materialized (
+             select distinct f.package_id, f.flaw_id, f.exploited as known from named n
+             join package_flaws f on f.tenant_id = $1 and f.flaw_id = n.flaw_id and f.cves @> array[n.name]
+         )
+         update packages p set judged = false
          where p.tenant_id = $1 and p.judged and p.package_id in (
-             select f.package_id from package_flaws f left join exploited_flaws x on x.flaw_id = f.flaw_id
-             where f.tenant_id = $1 and f.exploited <> (x.flaw_id is not null))",
+             select package_id from exploited where not known
+             union all
+             select f.package_id from package_flaws f
+             where f.tenant_id = $1 and f.exploited and not exists (
+                 select from exploited e where e.package_id = f.package_id and e.flaw_id = f.flaw_id))",
     )
     .bind(tx.tenant().0)
     .execute(tx.conn())
@@ -66,18 +86,24 @@ pub async fn note_changes(tx: &mut TenantTx) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Which of these ecosystems any advisory tells of.
+/// The ecosystems that any advisory tells of. There are some hundreds, found without reading what they hold.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn covered(tx: &mut TenantTx, ecosystems: &[String]) -> Result<Vec<String>, StoreError> {
-    let rows = sqlx::query_scalar(
-        "select e from unnest($1::text[]) e where exists (select from advisory_packages a where a.ecosystem = e)",
+pub async fn told_ecosystems(tx: &mut TenantTx) -> Result<BTreeSet<String>, StoreError> {
+    let rows: Vec<String> = sqlx::query_scalar(
+        "with recursive told as (
+             (select ecosystem from advisory_packages order by ecosystem limit 1)
+             union all
+             select (select a.ecosystem from advisory_packages a where a.ecosystem > told.ecosystem
+                 order by a.ecosystem limit 1)
+             from told where told.ecosystem is not null
+         )
+         select ecosystem from told where ecosystem is not null",
     )
-    .bind(ecosystems)
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows)
+    Ok(rows.into_iter().collect())
 }
 
 /// The ecosystems under which advisories would tell of these packages.
@@ -100,7 +126,6 @@ pub struct Candidate {
     pub package_id: Uuid,
     pub kind: String,
     pub version: String,
-    pub advisory_id: String,
     pub affected: Json<Vec<Value>>,
     pub notice: Json<Value>,
 }
@@ -120,27 +145,42 @@ pub async fn to_judge(tx: &mut TenantTx, at_most: i64) -> Result<Vec<(Uuid, Stri
     Ok(rows)
 }
 
-/// Everything that advisories say of these packages.
+/// Hands on everything that advisories say of these packages, package by package and never all at once: thousands of
+/// advisories tell of one kernel. An advisory that names no release counts for all of them.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn candidates(tx: &mut TenantTx, packages: &[Uuid]) -> Result<Vec<Candidate>, StoreError> {
+pub async fn candidates(
+    tx: &mut TenantTx,
+    packages: &[Uuid],
+    mut each: impl FnMut(Candidate),
+) -> Result<(), StoreError> {
     // What advisories say of two thousand packages is sorted in memory.
     sqlx::query("set local work_mem = '64MB'").execute(tx.conn()).await?;
-    let rows = sqlx::query_as(
-        "select k.package_id, p.type as kind, k.version, a.advisory_id, a.affected, v.notice
-         from package_keys k
+    let tenant = tx.tenant().0;
+    let mut rows = sqlx::query_as(
+        "with asked as materialized (
+             select package_id, ecosystem, name, version from package_keys
+             where tenant_id = $1 and package_id = any($2)
+             union
+             select package_id, base, name, version from package_keys
+             where tenant_id = $1 and package_id = any($2) and base <> ecosystem
+         )
+         select k.package_id, p.type as kind, k.version, a.affected, v.notice
+         from asked k
          join packages p on p.tenant_id = $1 and p.package_id = k.package_id
          join advisory_packages a on a.ecosystem = k.ecosystem and a.name = k.name
          join advisories v on v.advisory_id = a.advisory_id
-         where k.tenant_id = $1 and k.package_id = any($2) and a.affected is not null
-         order by k.package_id, a.advisory_id",
+         where a.affected is not null
+         order by k.package_id, a.advisory_id, k.version",
     )
-    .bind(tx.tenant().0)
+    .bind(tenant)
     .bind(packages)
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
+    .fetch(tx.conn());
+    while let Some(row) = rows.try_next().await? {
+        each(row);
+    }
+    Ok(())
 }
 
 /// A flaw of a package.
@@ -173,7 +213,9 @@ pub async fn judge(
         "create temporary table judged_flaws on commit drop as
          select package_id, flaw_id, array(select jsonb_array_elements_text(aliases)) as aliases,
              array(select jsonb_array_elements_text(advisories)) as advisories, severity, rated, cvss, vector, fixed_in,
-             exists (select from exploited_flaws x where x.flaw_id = f.flaw_id) as exploited
+             exists (select from exploited_flaws x where x.flaw_id = any(cves_of(f.flaw_id,
+                 array(select jsonb_array_elements_text(f.aliases)))))
+                 as exploited
          from unnest($1::uuid[], $2::text[], $3::jsonb[], $4::jsonb[], $5::text[], $6::bool[], $7::real[], $8::text[],
              $9::text[]) as f (package_id, flaw_id, aliases, advisories, severity, rated, cvss, vector, fixed_in)",
     )
