@@ -5,6 +5,7 @@
 
 mod collect;
 mod evaluate;
+pub mod feeds;
 mod images;
 mod intake;
 mod matching;

@@ -11,6 +11,7 @@ mod history;
 mod ledger;
 mod merge;
 mod moved;
+mod open_flaws;
 mod settle;
 mod sight;
 mod stage;

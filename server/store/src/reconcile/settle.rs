@@ -7,6 +7,7 @@
 use super::history::{write_events, write_findings};
 use super::ledger::{is_new_version, losses, posture, step_of_weights, write_ledger};
 use super::moved::{find_moved, retire_checks, turn, write_verdicts};
+use super::open_flaws::write_open_flaws;
 use super::sums::{write_counts, write_fixes, write_gains, write_losses};
 use crate::door::TenantTx;
 use crate::error::StoreError;
@@ -128,6 +129,7 @@ pub(super) async fn settle_moved(
     write_findings(tx, at).await?;
     write_events(tx, run, person, at).await?;
     write_counts(tx).await?;
+    write_open_flaws(tx).await?;
     write_losses(tx).await?;
     write_fixes(tx).await?;
     write_gains(tx, weighing, step.is_some()).await?;

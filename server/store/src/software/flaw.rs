@@ -2,6 +2,7 @@
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::page::{Page, PageRequest};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -14,36 +15,53 @@ pub struct FlawRow {
     pub exploited: bool,
     pub probability: Option<f32>,
     pub open: i64,
+    place: i64,
 }
 
-/// The tenant's flaws with open findings, worst first: exploited ones, then by severity and forecast; at most `at_most`.
-/// Other checks tell several things apart as well, such as secrets; those are no flaws.
+/// The tenant's flaws with open findings, worst first: exploited ones, then by risk and forecast. Other checks tell several
+/// things apart as well, such as secrets; those are no flaws.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn flaws(tx: &mut TenantTx, at_most: i64) -> Result<Vec<FlawRow>, StoreError> {
+pub async fn flaws(tx: &mut TenantTx, page: &PageRequest) -> Result<Page<FlawRow>, StoreError> {
+    let (place, id) = position(page.after.as_deref());
     let rows = sqlx::query_as(
-        "with open as materialized (
-             select subject as flaw_id, count(*) as open, max(risk) as risk from findings
-             where tenant_id = $1 and subject <> '' and state = 'open'
-             group by subject
-             having exists (select from package_flaws p where p.tenant_id = $1 and p.flaw_id = subject)
-             order by max(risk) desc, count(*) desc limit 1000
-         )
-         select o.flaw_id, coalesce(f.severity, 'medium') as severity, f.cvss, x.flaw_id is not null as exploited,
-             c.probability, o.open
-         from open o
+        "select o.flaw_id, coalesce(f.severity, 'medium') as severity, f.cvss, o.exploited, o.probability,
+             o.findings as open, o.place
+         from open_flaws o
          left join lateral (select severity, cvss from package_flaws p
              where p.tenant_id = $1 and p.flaw_id = o.flaw_id order by p.cvss desc nulls last limit 1) f on true
-         left join exploited_flaws x on x.flaw_id = o.flaw_id
-         left join forecasts c on c.flaw_id = o.flaw_id
-         order by exploited desc, o.risk desc, c.probability desc nulls last, o.flaw_id limit $2",
+         where o.tenant_id = $1 and o.place <= $2 and (o.place < $2 or o.flaw_id > $3)
+         order by o.place desc, o.flaw_id limit $4",
     )
     .bind(tx.tenant().0)
-    .bind(at_most)
+    .bind(place)
+    .bind(id)
+    .bind(page.size + 1)
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows)
+    Ok(Page::cut(rows, page.size, |row: &FlawRow| format!("{}~{}", row.place, row.flaw_id)))
+}
+
+/// Reads a cursor; one that is none begins at the top.
+fn position(after: Option<&str>) -> (i64, String) {
+    after
+        .and_then(|after| after.split_once('~'))
+        .filter(|(_, id)| !id.contains('\0'))
+        .and_then(|(place, id)| Some((place.parse().ok()?, id.to_owned())))
+        .unwrap_or((i64::MAX, String::new()))
+}
+
+/// How many flaws are open, up to a thousand; that many stand for more.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn open_flaws(tx: &mut TenantTx) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar("select count(*) from (select from open_flaws where tenant_id = $1 limit 1000) o")
+        .bind(tx.tenant().0)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(count)
 }
 
 /// All that is known of a flaw.

@@ -33,16 +33,75 @@ pub struct ImageFlaw {
 pub async fn of_images(tx: &mut TenantTx, software: &[String]) -> Result<Vec<ImageFlaw>, StoreError> {
     let rows = sqlx::query_as(
         "select i.software, f.flaw_id, f.severity, f.rated, f.cvss, f.fixed_in, p.type as kind, p.name, p.version,
-             p.source_name, i.path, i.layer, x.flaws > 0 as exploited, coalesce(x.ransomware, false) as ransomware,
+             p.source_name, i.path, i.layer, f.exploited, coalesce(x.ransomware, false) as ransomware,
              c.probability
          from installations i
          join package_flaws f on f.tenant_id = $1 and f.package_id = i.package_id
          join packages p on p.tenant_id = $1 and p.package_id = i.package_id
-         cross join lateral (select count(*) as flaws, bool_or(ransomware) as ransomware
-             from exploited_flaws where flaw_id = any(f.cves)) x
+         cross join lateral (select bool_or(ransomware) as ransomware from exploited_flaws where flaw_id = any(f.cves)) x
          cross join lateral (select max(probability) as probability from forecasts where flaw_id = any(f.cves)) c
          where i.tenant_id = $1 and i.software = any($2)
          order by i.software, f.flaw_id, p.name, i.path",
+    )
+    .bind(tx.tenant().0)
+    .bind(software)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// How many rows [`of_images`] gives of each software that has any.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn flaw_rows(tx: &mut TenantTx, software: &[String]) -> Result<Vec<(String, i64)>, StoreError> {
+    let rows = sqlx::query_as(
+        "select i.software, count(*) from installations i
+         join package_flaws f on f.tenant_id = $1 and f.package_id = i.package_id
+         where i.tenant_id = $1 and i.software = any($2) group by i.software",
+    )
+    .bind(tx.tenant().0)
+    .bind(software)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// How many flaws of each sort a software has: software, `exploited` or the severity, and how many; each flaw once, as the
+/// worst of what its packages say.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn flaw_classes(tx: &mut TenantTx, software: &[String]) -> Result<Vec<(String, String, i64)>, StoreError> {
+    let rows = sqlx::query_as(
+        "select software, classes[worst] as class, count(*)
+         from (
+             select i.software, c.classes, min(case when f.exploited then 1
+                 else array_position(c.classes, f.severity) end) as worst
+             from installations i
+             join package_flaws f on f.tenant_id = $1 and f.package_id = i.package_id
+             cross join (select array['exploited', 'critical', 'high', 'medium', 'low'] as classes) c
+             where i.tenant_id = $1 and i.software = any($2)
+             group by i.software, f.flaw_id, c.classes
+         ) each
+         group by software, class",
+    )
+    .bind(tx.tenant().0)
+    .bind(software)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// The ids of the flaws that each software has.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn flaw_ids(tx: &mut TenantTx, software: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+    let rows = sqlx::query_as(
+        "select distinct i.software, f.flaw_id from installations i
+         join package_flaws f on f.tenant_id = $1 and f.package_id = i.package_id
+         where i.tenant_id = $1 and i.software = any($2)",
     )
     .bind(tx.tenant().0)
     .bind(software)

@@ -75,6 +75,22 @@ pub async fn note_changes(tx: &mut TenantTx) -> Result<(), StoreError> {
     .bind(tx.tenant().0)
     .execute(tx.conn())
     .await?;
+    // Forecasts move only what the list of open flaws is sorted by.
+    sqlx::query(
+        "update open_flaws o set probability = n.probability
+         from (
+             select o.flaw_id, max(c.probability) as probability
+             from open_flaws o
+             left join package_flaws p on p.tenant_id = $1 and p.flaw_id = o.flaw_id
+             left join lateral unnest(p.cves) name on true
+             left join forecasts c on c.flaw_id = name
+             where o.tenant_id = $1 group by o.flaw_id
+         ) n
+         where o.tenant_id = $1 and o.flaw_id = n.flaw_id and o.probability is distinct from n.probability",
+    )
+    .bind(tx.tenant().0)
+    .execute(tx.conn())
+    .await?;
     sqlx::query(
         "insert into matchings (tenant_id, change_no) values ($1, $2)
          on conflict (tenant_id) do update set change_no = greatest(matchings.change_no, excluded.change_no)",

@@ -1,17 +1,24 @@
 //! Which advisories count for a package, and what is known of a flaw by any of its names. Packages and advisories are put
 //! in as a run and an import leave them; the worker does the rest.
 
-use super::estate::Estate;
+use super::estate::{Estate, Step, scope};
+use plumbline_core::id::FindingId;
+use plumbline_core::resource::Resource;
+use plumbline_core::scope::{Outcome, ScopeKey};
+use plumbline_policy::Catalogue;
 use plumbline_software::advisory::{Advisory, Notice, ecosystem};
 use plumbline_store::feed::{self, Entry, Exploited, Forecast, Import};
 use plumbline_store::job::{self, Task};
 use plumbline_store::software::{self, Installation, NewPackage};
+use plumbline_store::{PageRequest, reconcile};
 use serde_json::json;
 use sqlx::PgPool;
+use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const SOFTWARE: &str = "software one";
+const OTHER: &str = "software two";
 const FIRST: Uuid = Uuid::from_u128(1);
 
 fn package(ecosystem: &str, name: &str, version: &str) -> NewPackage {
@@ -51,9 +58,13 @@ fn import(feed: &str) -> Import<'_> {
 
 impl Estate {
     async fn install(&self, package: NewPackage) {
+        self.install_in(SOFTWARE, package).await;
+    }
+
+    async fn install_in(&self, software: &str, package: NewPackage) {
         let installation = Installation { package: package.id, path: "list".to_owned(), layer: 0 };
         let mut tx = self.database.tenant(self.tenant).await.expect("a door");
-        software::install(&mut tx, SOFTWARE, &[package], &[installation]).await.expect("installed");
+        software::install(&mut tx, software, &[package], &[installation]).await.expect("installed");
         software::follow(&mut tx).await.expect("followed");
         tx.commit().await.expect("kept");
     }
@@ -217,4 +228,141 @@ impl Estate {
             .await
             .expect("rows")
     }
+}
+
+fn images() -> ScopeKey {
+    scope("team/app", "registry.images")
+}
+
+fn image(name: &str, software: &str) -> Resource {
+    Resource {
+        scope: images(),
+        kind: "image".to_owned(),
+        uid: format!("registry.example.com/team/app@sha256:{name}"),
+        name: name.to_owned(),
+        region: "team/app".to_owned(),
+        attributes: json!({ "Software": software, "ComponentCount": 1, "Unreadable": [], "Tags": [name],
+            "Layers": [{ "digest": name }] })
+        .as_object()
+        .cloned()
+        .unwrap_or_default(),
+        unread: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        edges: Vec::new(),
+    }
+}
+
+fn listed(all: &[Resource]) -> Vec<Step> {
+    let seen = all.iter().map(|one| Step::See(Box::new(one.clone())));
+    let end = Step::End(images(), Outcome::Complete);
+    std::iter::once(Step::Plan(images())).chain(seen).chain([end]).collect()
+}
+
+impl Estate {
+    /// The open flaws as they are listed, each with its open findings, after a look at whether that is what there is.
+    async fn listed_flaws(&self) -> Vec<(String, i64, bool)> {
+        let counted: Vec<(String, i64, i16)> = sqlx::query_as(
+            "select subject, count(*), max(risk) from findings where subject like 'CVE-%' and state = 'open' group by 1 order by 1",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .expect("findings");
+        let summed: Vec<(String, i64, i16)> =
+            sqlx::query_as("select flaw_id, findings, risk from open_flaws order by 1")
+                .fetch_all(&self.pool)
+                .await
+                .expect("sums");
+        assert_eq!(summed, counted);
+        let mut tx = self.database.tenant(self.tenant).await.expect("a door");
+        let all = PageRequest { after: None, size: 10 };
+        let found = software::flaws(&mut tx, &all).await.expect("flaws").items;
+        found.into_iter().map(|flaw| (flaw.flaw_id, flaw.open, flaw.exploited)).collect()
+    }
+
+    async fn accept(&self, finding: FindingId, accepted: bool) {
+        let mut tx = self.database.tenant(self.tenant).await.expect("a door");
+        reconcile::lock(&mut tx).await.expect("locked");
+        let now = self.worker.mint.now();
+        reconcile::apply_acceptance(&mut tx, &[finding], accepted, None, &self.worker.weighing, now)
+            .await
+            .expect("applied");
+        tx.commit().await.expect("kept");
+    }
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn the_list_of_open_flaws_is_summed_up_as_findings_move(pool: PgPool) {
+    let mut estate = Estate::new(pool).await;
+    estate.judge_by(Catalogue::builtin());
+    for software in [SOFTWARE, OTHER] {
+        estate.install_in(software, package("npm", "left", "1.0.0")).await;
+    }
+    let of = |fixed: &str| record("CVE-2031-1", &["CVE-2031-5"], "npm", "left", &fixed_in(fixed));
+    let one = |count: i64, exploited: bool| vec![("CVE-2031-1".to_owned(), count, exploited)];
+    let both = [image("a", SOFTWARE), image("b", OTHER)];
+
+    estate.tell(&[of("1.2.0")]).await;
+    estate.run(listed(&both)).await;
+    assert_eq!(estate.listed_flaws().await, one(2, false));
+    estate.run(listed(&both)).await;
+    assert_eq!(estate.listed_flaws().await, one(2, false), "the same again");
+
+    estate.exploit(&["CVE-2031-5"]).await;
+    assert_eq!(estate.listed_flaws().await, one(2, true), "it moved from one check to another");
+    let finding: (Uuid,) =
+        sqlx::query_as("select finding_id from findings where state = 'open' and subject = 'CVE-2031-1' limit 1")
+            .fetch_one(&estate.pool)
+            .await
+            .expect("a finding");
+    estate.accept(FindingId(finding.0), true).await;
+    assert_eq!(estate.listed_flaws().await, one(1, true));
+    estate.accept(FindingId(finding.0), false).await;
+    assert_eq!(estate.listed_flaws().await, one(2, true));
+
+    estate.run(listed(&both[..1])).await;
+    assert_eq!(estate.listed_flaws().await, one(1, true), "an image is gone");
+    estate.tell(&[of("1.0.0"), record("CVE-2031-2", &[], "npm", "left", &fixed_in("2.0.0"))]).await;
+    assert_eq!(estate.listed_flaws().await, [("CVE-2031-2".to_owned(), 1, false)], "one is fixed, another is known");
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    let now = estate.worker.mint.now();
+    reconcile::disconnect(&mut tx, estate.source, &estate.worker.weighing, now).await.expect("disconnected");
+    tx.commit().await.expect("kept");
+    assert_eq!(estate.listed_flaws().await, []);
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn open_flaws_come_page_by_page_worst_first_and_by_their_newest_forecast(pool: PgPool) {
+    let mut estate = Estate::new(pool).await;
+    estate.judge_by(Catalogue::builtin());
+    estate.install(package("npm", "left", "1.0.0")).await;
+    let records: Vec<_> =
+        (1..=5).map(|n| record(&format!("CVE-2031-{n}"), &[], "npm", "left", &fixed_in("1.2.0"))).collect();
+    estate.tell(&records).await;
+    estate.run(listed(&[image("a", SOFTWARE)])).await;
+    let mut feeds = estate.database.feeds().await.expect("a door");
+    for (flaw, probability) in [("CVE-2031-4", 0.9), ("CVE-2031-2", 0.1), ("CVE-2031-3", 0.0)] {
+        let forecast = Forecast { flaw: flaw.to_owned(), probability, percentile: 0.5 };
+        feed::write_forecasts(&mut feeds, &[forecast]).await.expect("written");
+    }
+    feed::end_forecasts(&mut feeds, &import("epss"), estate.worker.mint.now()).await.expect("ended");
+    feeds.commit().await.expect("kept");
+    estate.exploit(&["CVE-2031-5"]).await;
+
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let page = software::flaws(&mut tx, &PageRequest { after, size: 2 }).await.expect("flaws");
+        seen.extend(page.items.into_iter().map(|flaw| flaw.flaw_id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, [5, 4, 2, 3, 1].map(|n| format!("CVE-2031-{n}")));
+    let odd = PageRequest { after: Some("zz~\0".to_owned()), size: 10 };
+    assert_eq!(
+        software::flaws(&mut tx, &odd).await.expect("flaws").items.len(),
+        5,
+        "a cursor that is none begins at the top"
+    );
 }
