@@ -4,6 +4,7 @@ use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use plumbline_store::seal::Keyring;
+use plumbline_worker::feeds::{self, Feed};
 use rand::RngCore;
 use secrecy::SecretString;
 use std::io::Write;
@@ -111,6 +112,15 @@ pub fn private_endpoints() -> anyhow::Result<bool> {
 /// When it is set to anything but yes or no.
 pub fn behind_proxy() -> anyhow::Result<bool> {
     yes_or_no("PLUMBLINE_BEHIND_PROXY")
+}
+
+/// The feeds that workers fetch by themselves, from `PLUMBLINE_FEEDS`: one a line. None when it is not set.
+///
+/// # Errors
+/// When a line is no feed; names it.
+pub fn feeds() -> anyhow::Result<Vec<Feed>> {
+    let text = variable("PLUMBLINE_FEEDS")?.unwrap_or_default();
+    feeds::read_wanted(&text).context("PLUMBLINE_FEEDS")
 }
 
 fn yes_or_no(name: &str) -> anyhow::Result<bool> {

@@ -12,6 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
 #[derive(Parser)]
 #[command(name = "plumbline", version, about = "Security posture for the whole container stack")]
@@ -49,11 +50,14 @@ enum Command {
         /// What it is called where the age of feeds is shown: debian, npm, …
         #[arg(long)]
         feed: String,
-        /// What is in it
-        #[arg(long, value_enum, default_value = "osv")]
+        /// What is in it: osv (a zip, or a folder of records), kev (a JSON file) or epss (a CSV file)
+        #[arg(long, default_value = "osv")]
         kind: feeds::FeedKind,
-        /// A zip, a folder or a file
-        path: PathBuf,
+        /// Take a download even if it has far fewer entries than the last one
+        #[arg(long)]
+        fewer: bool,
+        /// A zip, a folder or a file; or the address of one, https://…
+        from: String,
     },
     /// Seal all stored secrets with the first of the keys in PLUMBLINE_MASTER_KEY, so that the others can be taken away
     Reseal,
@@ -75,7 +79,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Serve { listen } => web(&listen).await,
         Command::Work => work().await,
         Command::Up { data, listen, demo_estate } => up(&data, &listen, demo_estate.as_deref()).await,
-        Command::Import { feed, kind, path } => import(&feed, kind, &path).await,
+        Command::Import { feed, kind, fewer, from } => import(&feed, kind, fewer, &from).await,
         Command::Reseal => reseal().await,
         Command::Health { listen } => serve::health(&listen).await,
     }
@@ -97,12 +101,16 @@ async fn web(listen: &str) -> anyhow::Result<()> {
 async fn work() -> anyhow::Result<()> {
     let product = Product::open(&given()?.app, config::keyring()?, config::private_endpoints()?).await?;
     // Apart from the web server's single-threaded runtime: jobs use every core.
-    in_background(product, serve::on_signal()?).await
+    in_background(product, config::feeds()?, serve::on_signal()?).await
 }
 
-async fn import(feed: &str, kind: feeds::FeedKind, path: &Path) -> anyhow::Result<()> {
-    let product = Product::open(&given()?.app, config::keyring()?, false).await?;
-    let done = feeds::import(&product.database, &product.mint, feed, kind, path).await?;
+async fn import(feed: &str, kind: feeds::FeedKind, fewer: bool, from: &str) -> anyhow::Result<()> {
+    let product = Product::open(&given()?.app, config::keyring()?, config::private_endpoints()?).await?;
+    let (database, mint) = (&product.database, &product.mint);
+    let done = match Url::parse(from).ok().filter(|url| matches!(url.scheme(), "https" | "http")) {
+        Some(url) => feeds::import_from(database, mint, (feed, kind), &url, &product.downloads()?, fewer).await?,
+        None => feeds::import(database, mint, feed, kind, Path::new(from)).await?,
+    };
     let unreadable =
         if done.unreadable > 0 { format!(", {} could not be read", done.unreadable) } else { String::new() };
     say(&format!("{} entries of {feed}{unreadable}; {} packages' advisories changed", done.entries, done.changed))
@@ -152,6 +160,7 @@ async fn run(
     }
     let working = tokio::spawn(in_background(
         Product::open(&urls.app, config::keyring_in(data, &mut StdRng::from_os_rng())?, private).await?,
+        config::feeds()?,
         stop.clone(),
     ));
     let served = product.serve(listener, url, stop.clone()).await;
@@ -161,12 +170,12 @@ async fn run(
 }
 
 /// Works on a runtime of its own with a thread for every core, until told to stop.
-async fn in_background(product: Product, stop: CancellationToken) -> anyhow::Result<()> {
+async fn in_background(product: Product, feeds: Vec<feeds::Feed>, stop: CancellationToken) -> anyhow::Result<()> {
     let worker = std::thread::Builder::new().name("worker".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(product.work(stop));
+        let worked = runtime.block_on(product.work(feeds, stop));
         runtime.shutdown_timeout(std::time::Duration::from_secs(5));
-        anyhow::Ok(())
+        worked
     })?;
     tokio::task::spawn_blocking(move || worker.join()).await?.map_err(|_| anyhow::anyhow!("the worker panicked"))?
 }

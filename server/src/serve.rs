@@ -15,6 +15,7 @@ use plumbline_store::seal::Keyring;
 use plumbline_store::{Database, identity, tenant};
 use plumbline_web::state::{AppState, Config, Parts};
 use plumbline_worker::Worker;
+use plumbline_worker::feeds::{Downloads, Feed, Refresh};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use secrecy::ExposeSecret;
@@ -101,8 +102,13 @@ impl Product {
         Ok(cookie::Key::derive_from(seed.expose_secret()))
     }
 
-    /// Works on jobs until told to stop.
-    pub async fn work(&self, stop: CancellationToken) {
+    /// Works on jobs, and fetches these feeds, until told to stop.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub async fn work(&self, feeds: Vec<Feed>, stop: CancellationToken) -> anyhow::Result<()> {
+        let refresh =
+            Refresh { database: self.database.clone(), mint: self.mint.clone(), downloads: self.downloads()?, feeds };
         let worker = Worker {
             database: self.database.clone(),
             keyring: self.keyring.clone(),
@@ -111,7 +117,16 @@ impl Product {
             weighing: Arc::new(self.catalogue.weighing()),
             collectors: self.collectors.to_vec(),
         };
-        Arc::new(worker).run(SLOTS, stop).await;
+        tokio::join!(Arc::new(worker).run(SLOTS, stop.clone()), refresh.run(stop));
+        Ok(())
+    }
+
+    /// Downloads feeds, from where this installation lets it.
+    ///
+    /// # Errors
+    /// When the TLS library cannot be set up.
+    pub fn downloads(&self) -> anyhow::Result<Downloads> {
+        Downloads::new(self.private_endpoints)
     }
 
     /// Seals every tenant's secrets with the current key; each tenant in a transaction of its own. Returns how many.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use plumbline_core::kind::Kinds;
 use plumbline_core::scope::ScopeKey;
 use plumbline_server::feeds::FeedKind;
-use plumbline_store::software;
+use plumbline_store::{PageRequest, software};
 use plumbline_tests::lab::{Read, read};
 use plumbline_tests::polling::{Picture, Polling};
 use plumbline_tests::registry::{Registry, collector};
@@ -99,6 +99,15 @@ impl Lab {
         )
         .fetch_all(&self.pool)
         .await?;
+        let counted: Vec<(String, i64)> = sqlx::query_as(
+            "select subject, count(*) from findings
+             where state = 'open' and check_id like 'image\\_no\\_%\\_flaws' group by subject order by subject",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let summed: Vec<(String, i64)> =
+            sqlx::query_as("select flaw_id, findings from open_flaws order by flaw_id").fetch_all(&self.pool).await?;
+        assert_eq!(summed, counted, "what a list shows is what there is");
         Ok(rows.into_iter().collect())
     }
 
@@ -177,7 +186,8 @@ impl Lab {
         ]);
         assert_eq!(self.open().await?, expected);
         // The checkout's secrets are told apart as well, and are no flaws.
-        let listed = software::flaws(&mut self.polling.tenant().await?, 100).await?;
+        let all = PageRequest { after: None, size: 100 };
+        let listed = software::flaws(&mut self.polling.tenant().await?, &all).await?.items;
         let listed: Vec<&str> = listed.iter().map(|flaw| flaw.flaw_id.as_str()).collect();
         assert_eq!(listed.first(), Some(&"CVE-2026-90001"), "what is exploited comes first");
         assert_eq!(

@@ -39,6 +39,7 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
         frame: call.frame(Nav::Components),
         component: Component::of(&found),
         flaws: flaws.iter().map(FlawOfOne::of).collect(),
+        flaws_cut: usize::try_from(found.flaws).is_ok_and(|all| all > flaws.len()),
         images: flaw::grouped(&rows, &[]),
         cut: rows.len() >= MOST_IMAGES,
     };
@@ -58,6 +59,8 @@ struct OnePage {
     frame: Frame,
     component: Component,
     flaws: Vec<FlawOfOne>,
+    /// Whether there are more flaws than are shown.
+    flaws_cut: bool,
     images: Vec<Image>,
     /// Whether there may be more images than are shown.
     cut: bool,

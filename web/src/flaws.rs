@@ -10,9 +10,11 @@ use askama::Template;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use plumbline_store::feed::{self, FeedRow};
 use plumbline_store::software::{self, FeedsIn, FlawRow};
+use plumbline_store::{PageRequest, StoreError, TenantTx};
+use url::form_urlencoded;
 
-/// Flaws that are shown; the queue of fixes is the way through more.
-const MOST: i64 = 200;
+/// Flaws of one page.
+const PAGE: i64 = 100;
 /// So many days after its own date a feed is old.
 const OLD_DAYS: i64 = 7;
 
@@ -25,13 +27,16 @@ async fn index(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     if let Some(id) = asked.as_deref().and_then(flaw::id) {
         return Ok(call.visit().go(&flaw::href(&id)));
     }
-    let rows = software::flaws(&mut call.tx, MOST).await?;
+    let after = words::query(&call.visit().here).find(|(key, _)| key == "after").map(|(_, value)| value);
+    let list = List::read(&mut call.tx, after).await?;
+    if call.wants_fragment() {
+        return call.page(&list);
+    }
     let feeds = feed::list(&mut call.tx).await?;
     let page = Page {
         frame: call.frame(Nav::Flaws),
         asked,
-        full: i64::try_from(rows.len()).is_ok_and(|shown| shown >= MOST),
-        flaws: rows.iter().map(FlawLine::of).collect(),
+        list,
         missing: Missing::of(software::feeds_in(&mut call.tx).await?),
         feeds: feeds.iter().map(|row| FeedLine::of(row, call.now)).collect(),
     };
@@ -44,11 +49,35 @@ struct Page {
     frame: Frame,
     /// What was asked for and is no id.
     asked: Option<String>,
-    flaws: Vec<FlawLine>,
-    /// Whether there may be more than are shown.
-    full: bool,
+    list: List,
     feeds: Vec<FeedLine>,
     missing: Vec<Missing>,
+}
+
+/// The open flaws, or their further pages.
+#[derive(Template)]
+#[template(path = "flaws/_list.html")]
+struct List {
+    flaws: Vec<FlawLine>,
+    /// How many there are in all.
+    count: String,
+    next: Option<String>,
+    first: bool,
+}
+
+impl List {
+    async fn read(tx: &mut TenantTx, after: Option<String>) -> Result<Self, StoreError> {
+        let first = after.is_none();
+        let found = software::flaws(tx, &PageRequest { after, size: PAGE }).await?;
+        let count = match software::open_flaws(tx).await? {
+            1000.. => "More than 999".to_owned(),
+            count => text::number(count),
+        };
+        let href = |after: String| {
+            format!("/flaws?{}", form_urlencoded::Serializer::new(String::new()).append_pair("after", &after).finish())
+        };
+        Ok(Self { flaws: found.items.iter().map(FlawLine::of).collect(), count, next: found.next.map(href), first })
+    }
 }
 
 /// One flaw in a list.
@@ -93,8 +122,12 @@ struct FeedLine {
     origin: String,
     /// The date that it states of itself, and how long ago that was.
     dated: Option<(String, String)>,
-    imported: String,
-    imported_at: String,
+    /// When it was brought in, or found to be unchanged: how long ago, and when.
+    current: Option<(String, String)>,
+    /// When workers tried to fetch it last; none where they do not.
+    tried: Option<(String, String)>,
+    /// Why the last try failed.
+    error: Option<String>,
     old: bool,
     entries: String,
     unreadable: Option<String>,
@@ -108,13 +141,16 @@ impl FeedLine {
             Some(at) => (text::day(at), text::ago(at, now)),
             None => (row.dated.clone(), String::new()),
         });
+        let told = |at: DateTime<Utc>| (text::ago(at, now), text::when(at));
+        let current = row.refreshed_at.map(|at| row.confirmed_at.map_or(at, |confirmed| confirmed.max(at)));
         Self {
             name: row.feed.clone(),
             origin: row.origin.clone(),
             dated: stated,
-            imported: text::ago(row.refreshed_at, now),
-            imported_at: text::when(row.refreshed_at),
-            old: now - own.unwrap_or(row.refreshed_at) > TimeDelta::days(OLD_DAYS),
+            current: current.map(told),
+            tried: row.attempted_at.map(told),
+            error: row.error.clone(),
+            old: own.or(current).is_none_or(|at| now - at > TimeDelta::days(OLD_DAYS)),
             entries: text::number(row.entries),
             unreadable: (row.unreadable > 0).then(|| text::number(row.unreadable)),
             named: row.named.0.clone(),
@@ -180,10 +216,13 @@ mod tests {
             feed: "npm".to_owned(),
             origin: "npm.zip".to_owned(),
             dated: dated.to_owned(),
-            refreshed_at,
+            refreshed_at: Some(refreshed_at),
             entries: 1,
             unreadable: 0,
             named: serde_json::from_value(serde_json::json!([])).expect("a list"),
+            attempted_at: None,
+            confirmed_at: None,
+            error: None,
         };
         FeedLine::of(&row, DateTime::UNIX_EPOCH + TimeDelta::days(100))
     }

@@ -1,5 +1,9 @@
 //! Advisories and what else is known of flaws: the same for all tenants, brought in feed by feed.
 
+mod fetch;
+
+pub use fetch::{FetchLease, Validators, Wanted, confirm, fail, lease, prolong};
+
 use crate::door::FeedTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
@@ -241,16 +245,33 @@ pub async fn end_forecasts(tx: &mut FeedTx, import: &Import<'_>, now: DateTime<U
     record(tx, import, now).await
 }
 
-/// A feed, as it was brought in last.
+/// How many entries a feed had when it was brought in last.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn entries(tx: &mut FeedTx, feed: &str) -> Result<Option<i64>, StoreError> {
+    let entries =
+        sqlx::query_scalar("select entries from feeds where feed = $1").bind(feed).fetch_optional(tx.conn()).await?;
+    Ok(entries)
+}
+
+/// A feed, as it was brought in last, and how it is fetched.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct FeedRow {
     pub feed: String,
     pub origin: String,
     pub dated: String,
-    pub refreshed_at: DateTime<Utc>,
+    /// None of a feed that was never brought in.
+    pub refreshed_at: Option<DateTime<Utc>>,
     pub entries: i64,
     pub unreadable: i64,
     pub named: Json<Vec<String>>,
+    /// When workers tried to fetch it last; none where they do not.
+    pub attempted_at: Option<DateTime<Utc>>,
+    /// When it was last fetched, or found to be unchanged.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// Why the last try failed; none when it did not.
+    pub error: Option<String>,
 }
 
 /// All feeds, by name.
@@ -258,9 +279,13 @@ pub struct FeedRow {
 /// # Errors
 /// When the database does not answer.
 pub async fn list(tx: &mut crate::TenantTx) -> Result<Vec<FeedRow>, StoreError> {
-    let rows =
-        sqlx::query_as("select feed, origin, dated, refreshed_at, entries, unreadable, named from feeds order by feed")
-            .fetch_all(tx.conn())
-            .await?;
+    let rows = sqlx::query_as(
+        "select feed, coalesce(f.origin, x.url) as origin, coalesce(f.dated, '') as dated, f.refreshed_at,
+             coalesce(f.entries, 0) as entries, coalesce(f.unreadable, 0) as unreadable, coalesce(f.named, '[]') as named,
+             x.attempted_at, x.confirmed_at, x.error
+         from feeds f full join feed_fetches x using (feed) order by feed",
+    )
+    .fetch_all(tx.conn())
+    .await?;
     Ok(rows)
 }

@@ -242,8 +242,27 @@ impl Round {
             || check.related.values().any(|relation| related(relation.within, &relation.kind))
     }
 
-    /// Decides a page of resources: those that changed by `all` checks, the others by `everywhere`.
+    /// Decides a page of resources: those that changed by `all` checks, the others by `everywhere`. Images go by as many
+    /// at a time as their flaws allow.
     async fn page(
+        &self,
+        tx: &mut TenantTx,
+        rows: Vec<StoredResource>,
+        all: &[Arc<Compiled>],
+        everywhere: &[Arc<Compiled>],
+        changed: Option<&HashSet<ResourceId>>,
+        neighbours: &mut Neighbours,
+    ) -> anyhow::Result<()> {
+        if rows.first().is_none_or(|row| row.kind != "image") {
+            return self.part(tx, rows, all, everywhere, changed, neighbours).await;
+        }
+        for part in images::parts(tx, rows).await? {
+            self.part(tx, part, all, everywhere, changed, neighbours).await?;
+        }
+        Ok(())
+    }
+
+    async fn part(
         &self,
         tx: &mut TenantTx,
         rows: Vec<StoredResource>,

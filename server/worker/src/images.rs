@@ -8,16 +8,49 @@ use plumbline_policy::Subject;
 use plumbline_software::Distribution;
 use plumbline_store::TenantTx;
 use plumbline_store::software::{self, ImageFlaw, ImageLayers};
+use plumbline_store::subject::StoredResource;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use tokio::sync::Mutex;
 
 /// Moves to another base.
 const BUMP: &str = "image-bump-base";
 /// Upgrades packages within the image, or within its base.
 const UPGRADE: &str = "image-upgrade-packages";
 
-/// Adds the facts to a page of images.
+/// Flaws of images, each with a package that brings it, that are held in memory at a time; one image may have more.
+const ROWS: i64 = 50_000;
+
+/// Parts a page of images, so that those of one part have no more flaws together than memory is to hold.
+pub(crate) async fn parts(tx: &mut TenantTx, rows: Vec<StoredResource>) -> anyhow::Result<Vec<Vec<StoredResource>>> {
+    let key = |row: &StoredResource| Some(row.attributes.0.get("Software")?.as_str()?.to_owned());
+    let software: BTreeSet<String> = rows.iter().filter_map(key).collect();
+    let counts = software::flaw_rows(tx, &software.into_iter().collect::<Vec<_>>()).await?;
+    let counts: HashMap<String, i64> = counts.into_iter().collect();
+    Ok(parted(rows, |row| key(row).and_then(|key| counts.get(&key).copied()).unwrap_or(0), ROWS))
+}
+
+/// Parts a list in its order, so that what the items of a part weigh together is within the limit, or one item.
+fn parted<T>(items: Vec<T>, weight: impl Fn(&T) -> i64, most: i64) -> Vec<Vec<T>> {
+    let mut parts: Vec<Vec<T>> = Vec::new();
+    let mut heavy = i64::MAX;
+    for item in items {
+        let weight = weight(&item);
+        heavy = heavy.saturating_add(weight);
+        match parts.last_mut() {
+            Some(part) if heavy <= most => part.push(item),
+            _ => {
+                heavy = weight;
+                parts.push(vec![item]);
+            }
+        }
+    }
+    parts
+}
+
+/// Adds the facts to images.
 pub(crate) async fn enrich(tx: &mut TenantTx, known: &Known, subjects: &mut [&mut Subject]) -> anyhow::Result<()> {
     let software: Vec<String> = subjects.iter().filter_map(|subject| software_of(subject)).collect();
     let flaws = by_software(software::of_images(tx, &software).await?);
@@ -30,8 +63,11 @@ pub(crate) async fn enrich(tx: &mut TenantTx, known: &Known, subjects: &mut [&mu
     let bumps = known.bumps(tx, bases.iter().flatten().copied()).await?;
     for (subject, base) in subjects.iter_mut().zip(bases) {
         let software = software_of(subject).unwrap_or_default();
-        let built =
-            Built { image: subject.uid.clone(), base, bump: base.and_then(|base| bumps.get(base.uid.as_str())) };
+        let built = Built {
+            image: subject.uid.clone(),
+            base,
+            bump: base.and_then(|base| bumps.get(&base.uid)).map(AsRef::as_ref),
+        };
         let flaws = flaws.get(&software).map_or_else(Vec::new, |flaws| built.flaws(flaws));
         let (count, examples) = unjudged.get(&software).cloned().unwrap_or_default();
         subject.facts.insert("flaws".to_owned(), Value::Array(flaws));
@@ -68,6 +104,8 @@ pub(crate) struct Known {
     by_uid: HashMap<String, usize>,
     /// Platform and layers → the image that is known best by them.
     by_layers: HashMap<(String, Vec<String>), usize>,
+    /// What was found for bases so far; none where there is nothing better to move to.
+    bumps: Mutex<HashMap<String, Option<Arc<Bump>>>>,
 }
 
 impl Known {
@@ -86,7 +124,7 @@ impl Known {
             }
         }
         let by_uid = images.iter().enumerate().map(|(at, image)| (image.uid.clone(), at)).collect();
-        Self { images, by_uid, by_layers }
+        Self { images, by_uid, by_layers, bumps: Mutex::default() }
     }
 
     /// The image of the same platform with the most layers that another one begins with, and has more than.
@@ -101,32 +139,54 @@ impl Known {
         None
     }
 
-    /// For each base, the image of its repository that leaves fewest flaws, if any leaves fewer than it has.
-    async fn bumps<'a>(
-        &'a self,
+    /// For each base, the image of its repository that leaves fewest flaws, if any leaves fewer than it has. What was found
+    /// for one is kept: thousands of images have the same base.
+    async fn bumps(
+        &self,
         tx: &mut TenantTx,
-        bases: impl Iterator<Item = &'a ImageLayers>,
-    ) -> anyhow::Result<HashMap<&'a str, Bump<'a>>> {
+        bases: impl Iterator<Item = &ImageLayers>,
+    ) -> anyhow::Result<HashMap<String, Arc<Bump>>> {
         let bases: BTreeMap<&str, &ImageLayers> = bases.map(|base| (base.uid.as_str(), base)).collect();
-        let candidates: Vec<(&ImageLayers, Vec<&ImageLayers>)> =
-            bases.values().map(|base| (*base, self.newer_than(base))).collect();
-        let software: BTreeSet<&String> = candidates
-            .iter()
-            .flat_map(|(base, newer)| newer.iter().chain(std::iter::once(base)))
-            .filter_map(|image| image.software.as_ref())
-            .collect();
-        let software: Vec<String> = software.into_iter().cloned().collect();
-        let flaws = by_software(software::of_images(tx, &software).await?);
-        let of =
-            |image: &ImageLayers| image.software.as_ref().and_then(|key| flaws.get(key)).map_or(&[][..], Vec::as_slice);
-        let mut bumps = HashMap::new();
-        for (base, newer) in candidates {
-            let best = newer.into_iter().min_by_key(|image| (burden(of(image)), Reverse(image.created.clone())));
-            let Some(best) = best.filter(|best| burden(of(best)) < burden(of(base))) else { continue };
-            let left = of(best).iter().map(|flaw| flaw.flaw_id.clone()).collect();
-            bumps.insert(base.uid.as_str(), Bump { to: best, left });
+        let mut known = self.bumps.lock().await;
+        let unknown: Vec<&ImageLayers> =
+            bases.values().copied().filter(|base| !known.contains_key(&base.uid)).collect();
+        for (base, bump) in self.find_bumps(tx, &unknown).await? {
+            known.insert(base, bump);
         }
-        Ok(bumps)
+        let found = bases.keys().filter_map(|uid| Some(((*uid).to_owned(), known.get(*uid)?.clone()?)));
+        Ok(found.collect())
+    }
+
+    async fn find_bumps(
+        &self,
+        tx: &mut TenantTx,
+        bases: &[&ImageLayers],
+    ) -> anyhow::Result<Vec<(String, Option<Arc<Bump>>)>> {
+        let candidates: Vec<(&ImageLayers, Vec<&ImageLayers>)> =
+            bases.iter().map(|base| (*base, self.newer_than(base))).collect();
+        let with_some = candidates.iter().filter(|(_, newer)| !newer.is_empty());
+        let all =
+            software_of_all(with_some.flat_map(|(base, newer)| newer.iter().chain(std::iter::once(base)).copied()));
+        let burdens = burdens(&software::flaw_classes(tx, &all).await?);
+        let burden =
+            |image: &ImageLayers| image.software.as_ref().and_then(|key| burdens.get(key)).copied().unwrap_or(0);
+        let best: Vec<(&ImageLayers, Option<&ImageLayers>)> = candidates
+            .into_iter()
+            .map(|(base, newer)| {
+                let best = newer.into_iter().min_by_key(|image| (burden(image), Reverse(image.created.clone())));
+                (base, best.filter(|best| burden(best) < burden(base)))
+            })
+            .collect();
+        let mut left: HashMap<String, HashSet<String>> = HashMap::new();
+        let chosen = software_of_all(best.iter().filter_map(|(_, best)| *best));
+        for (software, flaw) in software::flaw_ids(tx, &chosen).await? {
+            left.entry(software).or_default().insert(flaw);
+        }
+        let bump = |to: &ImageLayers| {
+            let left = to.software.as_ref().and_then(|key| left.get(key)).cloned().unwrap_or_default();
+            Arc::new(Bump { uid: to.uid.clone(), reference: reference(to), left })
+        };
+        Ok(best.into_iter().map(|(base, best)| (base.uid.clone(), best.map(bump))).collect())
     }
 
     /// Images of the base's repository and platform that are newer, have a tag and were read to the end.
@@ -149,27 +209,42 @@ fn platform(image: &ImageLayers) -> String {
     image.platform.as_ref().map(|platform| platform.0.to_string()).unwrap_or_default()
 }
 
-/// How bad an image's flaws are together; each flaw counts once.
-fn burden(flaws: &[ImageFlaw]) -> u64 {
-    let mut told: HashSet<&str> = HashSet::new();
-    let weight = |flaw: &ImageFlaw| match class(flaw) {
-        "exploited" => 100,
-        "critical" => 40,
-        "high" => 15,
-        "medium" => 4,
-        _ => 1,
-    };
-    flaws.iter().filter(|flaw| told.insert(&flaw.flaw_id)).map(weight).sum()
+fn software_of_all<'a>(images: impl Iterator<Item = &'a ImageLayers>) -> Vec<String> {
+    let all: BTreeSet<&String> = images.filter_map(|image| image.software.as_ref()).collect();
+    all.into_iter().cloned().collect()
 }
 
-/// The check that a flaw is a failure of.
-fn class(flaw: &ImageFlaw) -> &str {
-    if flaw.exploited { "exploited" } else { &flaw.severity }
+/// How bad the flaws of each software are together; each flaw counts once.
+fn burdens(classes: &[(String, String, i64)]) -> HashMap<String, i64> {
+    let mut burdens: HashMap<String, i64> = HashMap::new();
+    for (software, class, flaws) in classes {
+        let weight = match class.as_str() {
+            "exploited" => 100,
+            "critical" => 40,
+            "high" => 15,
+            "medium" => 4,
+            _ => 1,
+        };
+        *burdens.entry(software.clone()).or_default() += weight * flaws;
+    }
+    burdens
+}
+
+/// The check that a flaw is a failure of: by the worst of what its packages say.
+fn class(rows: &[ImageFlaw]) -> &'static str {
+    let is = |severity: &str| rows.iter().any(|row| row.severity == severity);
+    let severities = ["critical", "high", "medium"];
+    match severities.into_iter().find(|severity| is(severity)) {
+        _ if rows.iter().any(|row| row.exploited) => "exploited",
+        Some(severity) => severity,
+        None => "low",
+    }
 }
 
 /// Another base to move to, with the flaws that it has too.
-struct Bump<'a> {
-    to: &'a ImageLayers,
+struct Bump {
+    uid: String,
+    reference: String,
     left: HashSet<String>,
 }
 
@@ -177,7 +252,7 @@ struct Bump<'a> {
 struct Built<'a> {
     image: String,
     base: Option<&'a ImageLayers>,
-    bump: Option<&'a Bump<'a>>,
+    bump: Option<&'a Bump>,
 }
 
 impl Built<'_> {
@@ -192,7 +267,7 @@ impl Built<'_> {
         let is_of_base = rows.iter().all(|row| usize::try_from(row.layer).is_ok_and(|layer| layer < layers));
         let bump = self.bump.filter(|bump| is_of_base && !bump.left.contains(&first.flaw_id));
         let (key, target) = match (bump, self.base) {
-            (Some(bump), Some(base)) => (BUMP, format!("{} → {}", reference(base), reference(bump.to))),
+            (Some(bump), Some(base)) => (BUMP, format!("{} → {}", reference(base), bump.reference)),
             (None, Some(base)) if is_of_base => (UPGRADE, base.uid.clone()),
             _ => (UPGRADE, self.image.clone()),
         };
@@ -203,17 +278,18 @@ impl Built<'_> {
                     "path": row.path, "layer": row.layer })
             })
             .collect();
+        let likeliest = rows.iter().filter_map(|row| row.probability).max_by(f32::total_cmp);
         let worst = rows.iter().filter_map(|row| row.cvss).max_by(f32::total_cmp);
         Some(json!({
-            "class": class(first),
+            "class": class(rows),
             "subject": first.flaw_id,
             "message": message(rows),
             "fix_key": key,
             "fix_target": target,
             "observed": {
                 "flaw": first.flaw_id, "packages": packages, "cvss": worst.map(tenths), "rated": first.rated,
-                "exploited": first.exploited, "ransomware": first.ransomware,
-                "epss": first.probability.map(|chance| (f64::from(chance) * 10_000.0).round() / 10_000.0),
+                "exploited": rows.iter().any(|row| row.exploited), "ransomware": rows.iter().any(|row| row.ransomware),
+                "epss": likeliest.map(|chance| (f64::from(chance) * 10_000.0).round() / 10_000.0),
                 "from_base": self.base.filter(|_| is_of_base).map(reference),
             },
         }))
@@ -223,7 +299,7 @@ impl Built<'_> {
         let Some(base) = self.base else { return Value::Null };
         json!({
             "uid": base.uid, "reference": reference(base), "layers": base.layers.0.len(),
-            "newer": self.bump.map(|bump| json!({ "uid": bump.to.uid, "reference": reference(bump.to) })),
+            "newer": self.bump.map(|bump| json!({ "uid": bump.uid, "reference": bump.reference })),
         })
     }
 }
@@ -252,4 +328,17 @@ fn message(rows: &[ImageFlaw]) -> String {
         more => format!(" and {more} more packages"),
     };
     format!("{} {} ({fixed}){more}", first.name, first.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_parted_by_their_flaws_and_none_is_left_out() {
+        let parts = |weights: &[i64]| parted(weights.to_vec(), |weight| *weight, 10);
+        assert_eq!(parts(&[4, 6, 1, 30, 0, 10, 10]), [vec![4, 6], vec![1], vec![30], vec![0, 10], vec![10]]);
+        assert_eq!(parts(&[0; 1000]).len(), 1);
+        assert!(parts(&[]).is_empty());
+    }
 }

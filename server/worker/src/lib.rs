@@ -6,6 +6,7 @@
 mod again;
 mod collect;
 mod evaluate;
+pub mod feeds;
 mod images;
 mod intake;
 mod matching;

@@ -8,7 +8,7 @@ use crate::Worker;
 use crate::again::again;
 use anyhow::Context;
 use plumbline_core::id::{PackageId, RunId};
-use plumbline_software::advisory::{Affected, Hit, Notice, ecosystem, flaws};
+use plumbline_software::advisory::{Affected, Flaw, Notice, Told, ecosystem, find};
 use plumbline_software::layer::{Installed, Software};
 use plumbline_software::{Component, Distribution, Type};
 use plumbline_store::job::{self, Lease};
@@ -94,72 +94,103 @@ fn package(component: &Component, distribution: Option<&Distribution>) -> NewPac
 /// Judges all packages that are to be judged. Returns those of which what is known changed.
 async fn judge_all(tx: &mut TenantTx) -> anyhow::Result<Vec<Uuid>> {
     let mut changed = Vec::new();
+    let mut told = None;
     loop {
         let packages = software::to_judge(tx, PACKAGES).await?;
         if packages.is_empty() {
             return Ok(changed);
         }
+        let told = match &told {
+            Some(told) => told,
+            None => told.insert(software::told_ecosystems(tx).await?),
+        };
         let ids: Vec<Uuid> = packages.iter().map(|(id, _)| *id).collect();
-        let candidates = software::candidates(tx, &ids).await?;
-        let mut judged = Judged { uncovered: uncovered(tx, &ids).await?, ..Judged::default() };
-        for of_package in candidates.chunk_by(|a, b| a.package_id == b.package_id) {
-            judged.package(of_package)?;
-        }
-        let unjudged: Vec<(Uuid, String)> = judged.unjudged.into_iter().chain(judged.uncovered).collect();
-        changed.extend(software::judge(tx, &ids, &judged.flaws, &unjudged).await?);
+        let mut judged = Judged::default();
+        software::candidates(tx, &ids, |candidate| judged.take(candidate)).await?;
+        let (flaws, mut unjudged) = judged.end()?;
+        unjudged.extend(uncovered(tx, &ids, told).await?);
+        let unjudged: Vec<(Uuid, String)> = unjudged.into_iter().collect();
+        changed.extend(software::judge(tx, &ids, &flaws, &unjudged).await?);
     }
 }
 
 /// Packages of ecosystems of which no advisory was ever brought in: nothing is known of them, and that is not clean.
-async fn uncovered(tx: &mut TenantTx, packages: &[Uuid]) -> anyhow::Result<HashMap<Uuid, String>> {
+async fn uncovered(
+    tx: &mut TenantTx,
+    packages: &[Uuid],
+    told: &BTreeSet<String>,
+) -> anyhow::Result<HashMap<Uuid, String>> {
     let of = software::ecosystems_of(tx, packages).await?;
-    let all: BTreeSet<String> = of.iter().map(|(_, ecosystem)| ecosystem.clone()).collect();
-    let covered = software::covered(tx, &all.into_iter().collect::<Vec<_>>()).await?;
-    let bare = of.into_iter().filter(|(_, ecosystem)| !covered.contains(ecosystem));
+    let bare = of.into_iter().filter(|(_, ecosystem)| !ecosystem::is_covered(ecosystem, told));
     Ok(bare.map(|(id, ecosystem)| (id, format!("No advisories for {ecosystem} were imported."))).collect())
 }
 
+/// Judges packages one after the other, as what advisories say of them comes in.
 #[derive(Default)]
 struct Judged {
+    /// The package of which more may come, its type, and what was told of it so far.
+    open: Option<(Uuid, String)>,
+    told: Vec<Told>,
     flaws: Vec<PackageFlaw>,
     unjudged: HashMap<Uuid, String>,
-    uncovered: HashMap<Uuid, String>,
+    failed: Option<anyhow::Error>,
 }
 
 impl Judged {
-    /// Judges one package by all that advisories say of it.
-    fn package(&mut self, candidates: &[Candidate]) -> anyhow::Result<()> {
-        let Some(first) = candidates.first() else { return Ok(()) };
-        let (package, kind) = (first.package_id, Type::parse(&first.kind).context("a package's type")?);
-        let mut hits: Vec<(Notice, Hit)> = Vec::new();
-        for candidate in candidates {
-            let notice = Notice::deserialize(&candidate.notice.0)?;
-            for affected in &candidate.affected.0 {
-                match Affected::deserialize(affected)?.judge(&candidate.version) {
-                    Ok(Some(hit)) => hits.push((notice.clone(), hit)),
-                    Ok(None) => {}
-                    Err(why) if !notice.withdrawn => {
-                        self.unjudged.entry(package).or_insert_with(|| format!("{}: {why}", candidate.advisory_id));
-                    }
-                    Err(_) => {}
-                }
-            }
+    fn take(&mut self, candidate: Candidate) {
+        if self.open.as_ref().is_none_or(|(package, _)| *package != candidate.package_id) {
+            self.close();
+            self.open = Some((candidate.package_id, candidate.kind));
         }
-        for flaw in flaws(kind.order(), hits.iter().map(|(notice, hit)| (notice, hit))) {
-            self.flaws.push(PackageFlaw {
-                package,
-                flaw: flaw.id,
-                aliases: flaw.aliases,
-                advisories: flaw.advisories,
-                severity: flaw.rating.severity.as_str(),
-                rated: flaw.rating.rated,
-                #[expect(clippy::cast_possible_truncation, reason = "a score has one decimal")]
-                cvss: flaw.rating.score.map(|score| score as f32),
-                vector: flaw.rating.vector,
-                fixed_in: flaw.fixed_in,
-            });
+        let told = || {
+            let affected = candidate.affected.0.iter().map(Affected::deserialize).collect::<Result<_, _>>()?;
+            serde_json::Result::Ok(Told {
+                notice: Notice::deserialize(&candidate.notice.0)?,
+                affected,
+                version: candidate.version,
+            })
+        };
+        match told() {
+            Ok(told) => self.told.push(told),
+            Err(error) => self.failed = Some(error.into()),
         }
-        Ok(())
+    }
+
+    fn close(&mut self) {
+        let told = std::mem::take(&mut self.told);
+        let Some((package, kind)) = self.open.take() else { return };
+        let Some(kind) = Type::parse(&kind) else {
+            self.failed = Some(anyhow::anyhow!("{kind} is no package's type"));
+            return;
+        };
+        let found = find(kind.order(), &told);
+        self.flaws.extend(found.flaws.into_iter().map(|flaw| package_flaw(package, flaw)));
+        if let Some((advisory, why)) = found.unjudged.first() {
+            self.unjudged.insert(package, format!("{advisory}: {why}"));
+        }
+    }
+
+    fn end(mut self) -> anyhow::Result<(Vec<PackageFlaw>, HashMap<Uuid, String>)> {
+        self.close();
+        match self.failed {
+            Some(error) => Err(error.context("what is kept of an advisory")),
+            None => Ok((self.flaws, self.unjudged)),
+        }
+    }
+}
+
+fn package_flaw(package: Uuid, flaw: Flaw) -> PackageFlaw {
+    PackageFlaw {
+        package,
+        flaw: flaw.id,
+        aliases: flaw.aliases,
+        advisories: flaw.advisories,
+        severity: flaw.rating.severity.as_str(),
+        rated: flaw.rating.rated,
+        #[expect(clippy::cast_possible_truncation, reason = "a score has one decimal")]
+        cvss: flaw.rating.score.map(|score| score as f32),
+        vector: flaw.rating.vector,
+        fixed_in: flaw.fixed_in,
     }
 }
 

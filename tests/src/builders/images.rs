@@ -119,7 +119,9 @@ impl Estate<'_> {
                  region, exposure, criticality, loss, risk, fix_id, observed, message, first_seen, opened_at)
              select '{tenant}', '{id}', source_id, resource_id, '{check}', '{flaw}', 'open', '{severity}', account, region,
                  exposure, criticality, 1000, 13, '{fix}', '{observed}', 'lodash 4.17.20 (fixed in 4.17.21)', '{now}', '{now}'
-             from resources where tenant_id = '{tenant}' and resource_id = '{image}'",
+             from resources where tenant_id = '{tenant}' and resource_id = '{image}';
+             insert into open_flaws (tenant_id, flaw_id, findings, risk, exploited) values ('{tenant}', '{flaw}', 1, 13, false)
+             on conflict (tenant_id, flaw_id) do update set findings = open_flaws.findings + 1",
             tenant = self.tenant,
             check = check.id,
             severity = check.severity.as_str(),
@@ -135,7 +137,8 @@ impl Estate<'_> {
         self.sql(format!(
             "insert into exploited_flaws (flaw_id, name, added, due, ransomware)
              values ('{flaw}', 'Something', '2026-02-03', '2026-02-24', false);
-             insert into forecasts (flaw_id, probability, percentile) values ('{flaw}', 0.9, 0.99)"
+             insert into forecasts (flaw_id, probability, percentile) values ('{flaw}', 0.9, 0.99);
+             update open_flaws set exploited = true, probability = 0.9 where flaw_id = '{flaw}'"
         ))
         .await;
     }

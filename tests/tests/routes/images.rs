@@ -4,10 +4,14 @@ use plumbline_core::role::Role;
 use plumbline_tests::TestApp;
 use plumbline_tests::builders::{Estate, uid};
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 
 const FLAW: &str = "CVE-2026-0001";
 const ADVISORY: &str = "GHSA-aaaa-bbbb-cccc";
+
+async fn sql(app: &TestApp, text: String) {
+    sqlx::raw_sql(AssertSqlSafe(text)).execute(&app.pool).await.expect("rows");
+}
 
 /// An image that has a flaw, in a package of its lowest layer.
 async fn affected(estate: &Estate<'_>) -> plumbline_core::id::ResourceId {
@@ -91,6 +95,81 @@ async fn the_open_flaws_are_listed_worst_first_and_what_is_no_id_is_refused(pool
     assert!(page.texts(".flash-note").is_empty(), "each kind of feed has entries: {:?}", page.texts(".flash-note"));
     assert_eq!(none.texts("#q-error").len(), 1);
     assert_eq!(analyst.get("/flaws/openssl").await.status, 404);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn pages_of_open_flaws_follow_each_other(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let estate = Estate::of(&app).await;
+    let image = estate.image("shop", &["sha256:a"]).await;
+    let package = estate.package("shop", "lodash", "4.17.20", None).await;
+    for at in 0..110 {
+        let flaw = format!("CVE-2026-{:04}", 1000 + at);
+        estate.flaw(package, &flaw, &format!("OSV-{at}"), "high").await;
+        estate.flaw_finding(image, &flaw).await;
+    }
+    let mut analyst = app.analyst().await;
+
+    let first = analyst.get("/flaws").await;
+    let next = first.attribute(".pager a.button", "href").expect("a next page");
+    let second = analyst.get(&next).await;
+    let part = analyst.fragment(&next).await;
+
+    assert!(first.texts("#list caption")[0].starts_with("110 in all;"), "{:?}", first.texts("#list caption"));
+    let ids = [first.texts("#list .cell-title"), second.texts("#list .cell-title")].concat();
+    assert_eq!(ids, (0..110).map(|at| format!("CVE-2026-{:04}", 1000 + at)).collect::<Vec<_>>());
+    assert!(second.attribute(".pager a.button", "href").is_none());
+    assert!(!part.body.contains("<html") && part.texts("#list .cell-title").len() == 10);
+    assert_eq!(analyst.get("/flaws?after=zz").await.texts("#list .cell-title").len(), 100, "a cursor that is none");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_feed_that_could_not_be_fetched_says_why_and_when_it_was_tried(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    sql(
+        &app,
+        "insert into feeds (feed, origin, dated, refreshed_at, entries)
+             values ('npm', 'https://feeds.example.com/npm.zip', '', '2026-01-01T00:00:00Z', 1200);
+             insert into feed_fetches (feed, kind, url, every_seconds, due_at, attempted_at, confirmed_at, error)
+             select feed, 'osv', 'https://feeds.example.com/' || feed, 3600, now(), '2026-01-02T00:00:00Z', null, error
+             from (values ('npm', null), ('debian', 'the answer was 503 <Service>')) f (feed, error)"
+            .to_owned(),
+    )
+    .await;
+    let mut auditor = app.auditor().await;
+
+    let page = auditor.get("/flaws").await;
+    let rows = page.texts("section[aria-labelledby='feeds-title'] tbody tr");
+
+    assert!(rows[0].starts_with("debian old failed") && rows[0].contains("the answer was 503 <Service>"), "{rows:?}");
+    assert!(rows[0].contains("Never") && rows[1].starts_with("npm") && rows[1].ends_with("1,200"), "{rows:?}");
+    assert!(!rows[1].contains("failed") && !rows[1].contains("By hand only"), "{rows:?}");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_component_with_more_flaws_than_are_shown_says_so(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let estate = Estate::of(&app).await;
+    let package = estate.package("shop", "kernel", "5.0.0", None).await;
+    sql(&app, format!(
+            "insert into package_flaws (tenant_id, package_id, flaw_id, aliases, advisories, severity, rated)
+             select '{}', '{package}', 'CVE-2026-' || n, '{{}}', '{{}}', 'high', true from generate_series(1000, 1300) n",
+            estate.tenant
+        ))
+        .await;
+    let mut analyst = app.analyst().await;
+    let path = format!("/components/{package}");
+
+    assert!(
+        analyst
+            .get(&path)
+            .await
+            .texts(".card")
+            .iter()
+            .any(|card| card.contains("Only the worst 300 are shown, of 301 in all."))
+    );
+    sql(&app, "delete from package_flaws where flaw_id = 'CVE-2026-1000'".to_owned()).await;
+    assert!(!analyst.get(&path).await.body.contains("Only the worst"));
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -14,6 +14,9 @@ use zip::ZipArchive;
 const RECORDS: u64 = 4_000_000;
 /// The most bytes of all records together, unpacked.
 const BYTES: u64 = 64 << 30;
+/// How many times its own size an archive may unpack to, beyond what is little anyway; real ones do some ten times.
+const RATIO: u64 = 100;
+const LITTLE: u64 = 64 << 20;
 /// How many of the unreadable records are named.
 const NAMED: usize = 100;
 /// How deep folders are read.
@@ -88,6 +91,8 @@ impl<F: FnMut(Advisory) -> ControlFlow<()>> Reading<F> {
 
     fn archive(&mut self, path: &Path) -> Result<ControlFlow<()>, Unreadable> {
         let file = File::open(path).map_err(|error| failed(path, &error))?;
+        let size = file.metadata().map_err(|error| failed(path, &error))?.len();
+        let most = self.bytes + LITTLE + size.saturating_mul(RATIO);
         let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| failed(path, &error))?;
         for number in 0..archive.len() {
             let (name, content) = match archive.by_index(number) {
@@ -102,6 +107,9 @@ impl<F: FnMut(Advisory) -> ControlFlow<()>> Reading<F> {
             };
             if self.record(&name, content)?.is_break() {
                 return Ok(ControlFlow::Break(()));
+            }
+            if self.bytes > most {
+                return Err(failed(path, &format!("it unpacks to more than {RATIO} times its size")));
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -234,5 +242,20 @@ mod tests {
         fs::write(folder.path().join("X-2.json"), r#"{"id":"X-2"}"#).unwrap();
         let outcome = read(folder.path(), |_| ControlFlow::Break(())).unwrap();
         assert_eq!((outcome.read, outcome.complete), (1, false));
+    }
+
+    #[test]
+    fn an_archive_that_unpacks_without_end_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("all.zip");
+        let padded = format!(r#"{{"id":"X-1"{}}}"#, " ".repeat(LIMIT - 100));
+        let entries: Vec<(String, &[u8])> = (0..30).map(|n| (format!("{n}.json"), padded.as_bytes())).collect();
+        let entries: Vec<(&str, &[u8])> = entries.iter().map(|(name, content)| (name.as_str(), *content)).collect();
+        zip(&path, &entries);
+
+        let why = read(&path, |_| ControlFlow::Continue(())).unwrap_err();
+        assert!(why.to_string().contains("more than 100 times its size"), "{why}");
+        zip(&path, &entries[..10]);
+        assert_eq!(read(&path, |_| ControlFlow::Continue(())).unwrap().read, 10, "what is little may be packed well");
     }
 }

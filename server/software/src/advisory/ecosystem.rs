@@ -11,6 +11,7 @@
 use crate::component::{Component, Type};
 use crate::distribution::{Distribution, fold_ecosystem};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// What to look up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,18 @@ const BY_SOURCE: &[&str] =
 #[must_use]
 pub fn base(ecosystem: &str) -> &str {
     ecosystem.split_once(':').map_or(ecosystem, |(base, _)| base)
+}
+
+/// Whether the advisories that are known, of these ecosystems, would tell of packages of this one. One without a release
+/// counts for every release; but a database that tells releases apart has nothing to say of one that it does not name.
+#[must_use]
+pub fn is_covered(ecosystem: &str, known: &BTreeSet<String>) -> bool {
+    let base = base(ecosystem);
+    let names_releases = || {
+        let first = format!("{base}:");
+        known.range(first.clone()..).next().is_some_and(|one| one.starts_with(&first))
+    };
+    known.contains(ecosystem) || (base != ecosystem && known.contains(base) && !names_releases())
 }
 
 /// The type of an ecosystem's packages; none for one whose packages are not listed.
@@ -271,6 +284,15 @@ mod tests {
             let given = Distribution::new(id, release).ecosystem().unwrap();
             assert_eq!(scope(&given), scope(written), "{id}");
         }
+    }
+
+    #[test]
+    fn a_release_is_covered_by_its_own_advisories_or_by_a_database_that_names_none() {
+        let known = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<BTreeSet<String>>();
+        assert!(is_covered("npm", &known(&["npm"])) && !is_covered("npm", &known(&["npm2", "PyPI"])));
+        assert!(is_covered("Debian:12", &known(&["Debian:12", "Debian:13"])));
+        assert!(is_covered("Debian:12", &known(&["Debian", "Debiana:1"])));
+        assert!(!is_covered("Debian:14", &known(&["Debian", "Debian:12"])), "this release is not among those named");
     }
 
     #[test]

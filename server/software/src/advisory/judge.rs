@@ -30,10 +30,12 @@ pub enum Unjudged {
     Version(#[from] Unparsable),
     #[error("a range is ordered in a way that is not known")]
     Range,
+    #[error("it tells of commits alone, and no version can be held against those")]
+    Commits,
 }
 
 impl Affected {
-    /// Judges a version. For many versions, put the advisory into an [`Index`](super::Index).
+    /// Judges a version.
     ///
     /// # Errors
     /// When a range needs a version that can not be parsed, unless the list or another range says that it is affected.
@@ -43,13 +45,13 @@ impl Affected {
 }
 
 /// A version in question, parsed at most once for each order.
-pub(super) struct Subject<'a> {
+struct Subject<'a> {
     text: &'a str,
     parsed: Vec<(Order, Result<Version, Unparsable>)>,
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    fn new(text: &'a str) -> Self {
         Self { text, parsed: Vec::new() }
     }
 
@@ -71,38 +73,30 @@ impl<'a> Subject<'a> {
 
 /// An affected package, made ready to judge.
 #[derive(Debug)]
-pub(super) struct Judge {
+struct Judge {
     timelines: Vec<Result<Timeline, Unjudged>>,
     /// Sorted.
     listed: Vec<Box<str>>,
+    /// Neither a range of versions nor a version is named.
+    only_commits: bool,
     rating: Option<Rating>,
     urgency: Option<Urgency>,
 }
 
 impl Judge {
-    pub(super) fn of(affected: &Affected) -> Self {
+    fn of(affected: &Affected) -> Self {
         let mut listed: Vec<Box<str>> = affected.versions.iter().map(|version| version.as_str().into()).collect();
         listed.sort_unstable();
         Self {
             timelines: affected.ranges.iter().map(|range| Timeline::of(range, affected.kind)).collect(),
+            only_commits: affected.commits && affected.ranges.is_empty() && affected.versions.is_empty(),
             listed,
             rating: Rating::of_affected(affected),
             urgency: affected.urgency,
         }
     }
 
-    /// Forgets the listed versions that lie within a range anyway: lists name hundreds, and judge the same.
-    pub(super) fn trimmed(mut self) -> Self {
-        let mut listed = std::mem::take(&mut self.listed);
-        if !self.timelines.is_empty() {
-            listed.retain(|version| self.within(&mut Subject::new(version)) != Ok(true));
-        }
-        listed.shrink_to_fit();
-        self.listed = listed;
-        self
-    }
-
-    pub(super) fn judge(&self, subject: &mut Subject<'_>) -> Result<Option<Hit>, Unjudged> {
+    fn judge(&self, subject: &mut Subject<'_>) -> Result<Option<Hit>, Unjudged> {
         let listed = self.listed.binary_search_by(|version| (**version).cmp(subject.text)).is_ok();
         match self.within(subject) {
             Ok(true) => Ok(Some(self.hit(self.fix(subject)))),
@@ -118,7 +112,7 @@ impl Judge {
 
     /// Whether it lies within any range. One that says yes outweighs one that can not tell.
     fn within(&self, subject: &mut Subject<'_>) -> Result<bool, Unjudged> {
-        let mut unclear = None;
+        let mut unclear = self.only_commits.then_some(Unjudged::Commits);
         for timeline in &self.timelines {
             match timeline.as_ref().map_err(Clone::clone).and_then(|timeline| timeline.place(subject)) {
                 Ok(Place::Within(_)) => return Ok(true),
@@ -382,21 +376,18 @@ mod tests {
     fn a_listed_version_is_affected_letter_for_letter() {
         let listed = affected("npm", r#""versions":["odd one","1.0.0"]"#);
         assert_eq!(hits(&listed, &["odd one", "1.0.0", "1.0"]), fixed(&[("odd one", ""), ("1.0.0", "")]));
-        assert!(Judge::of(&listed).trimmed().judge(&mut Subject::new("odd one")).unwrap().is_some());
     }
 
     #[test]
-    fn forgetting_listed_versions_within_a_range_changes_no_verdict() {
-        let both = affected(
-            "npm",
-            r#""versions":["1.0.0","1.1.0","9.0.0","odd"],
-                "ranges":[{"type":"SEMVER","events":[{"introduced":"1.0.0"},{"fixed":"2.0.0"}]}]"#,
-        );
-        let trimmed = Judge::of(&both).trimmed();
-        for version in ["0.1.0", "1.0.0", "1.1.0", "1.5.0", "2.0.0", "9.0.0", "odd"] {
-            assert_eq!(trimmed.judge(&mut Subject::new(version)), both.judge(version), "{version}");
-        }
-        assert_eq!(trimmed.listed.len(), 2);
+    fn commits_alone_leave_a_package_unjudged_and_beside_versions_they_say_nothing() {
+        let git = r#"{"type":"GIT","repo":"https://example.org/x","events":[{"introduced":"0"}]}"#;
+        let commits = affected("npm", &format!(r#""ranges":[{git}]"#));
+        assert_eq!(commits.judge("1.0.0"), Err(Unjudged::Commits));
+        let listed = affected("npm", &format!(r#""ranges":[{git}],"versions":["1.0.0"]"#));
+        assert_eq!(hits(&listed, &["1.0.0", "1.1.0"]), fixed(&[("1.0.0", "")]));
+        let semver = r#"{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.1.0"}]}"#;
+        let both = affected("npm", &format!(r#""ranges":[{git},{semver}]"#));
+        assert_eq!(hits(&both, &["1.0.0", "1.1.0"]), fixed(&[("1.0.0", "1.1.0")]));
     }
 
     #[test]
@@ -473,12 +464,10 @@ mod tests {
             versions in prop::collection::vec(1..12_u32, 0..4),
         ) {
             let affected = numbered(&ranges, &versions);
-            let trimmed = Judge::of(&affected).trimmed();
             for version in 1..14 {
                 let text = format!("{version}.0.0");
                 let hit = affected.judge(&text).unwrap();
                 prop_assert_eq!(hit.is_some(), as_written(&ranges, &versions, version), "{}", version);
-                prop_assert_eq!(&trimmed.judge(&mut Subject::new(&text)).unwrap(), &hit);
                 if let Some(fix) = hit.and_then(|hit| hit.fixed_in) {
                     let fix: u32 = fix.split('.').next().unwrap().parse().unwrap();
                     prop_assert!(fix > version && !as_written(&ranges, &[], fix));

@@ -12,7 +12,7 @@ pub mod cvss;
 pub mod ecosystem;
 pub mod epss;
 pub mod flaw;
-pub mod index;
+pub mod found;
 pub mod judge;
 pub mod kev;
 pub mod osv;
@@ -20,7 +20,7 @@ pub mod rating;
 mod wire;
 
 pub use flaw::{Flaw, Notice, flaws};
-pub use index::Index;
+pub use found::{Found, Told, find};
 pub use judge::{Hit, Unjudged};
 pub use osv::{Advisory, Affected, Unreadable};
 pub use rating::{Rating, Severity, Urgency};

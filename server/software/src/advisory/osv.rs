@@ -78,6 +78,9 @@ pub struct Affected {
     /// Alternatives: a version within any of them is affected. Ranges of commits are left out.
     #[serde(default)]
     pub ranges: Vec<Range>,
+    /// Whether ranges of commits were left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub commits: bool,
     /// Versions that are affected, letter for letter.
     #[serde(default)]
     pub versions: Vec<String>,
@@ -181,14 +184,16 @@ fn affected(one: wire::Affected) -> Option<Affected> {
         .into_iter()
         .find_map(|word| Urgency::parse(word.0.as_deref()?));
     let kind = ecosystem::kind(&package.ecosystem);
+    let ranges = one.ranges.unwrap_or_default();
     Some(Affected {
+        commits: ranges.iter().any(wire::Range::is_of_commits),
+        ranges: ranges.into_iter().filter_map(range).collect(),
         kind,
         name: match kind {
             Some(kind) => ecosystem::canonical(kind, &package.name).into_owned(),
             None => package.name,
         },
         ecosystem: package.ecosystem,
-        ranges: one.ranges.unwrap_or_default().into_iter().filter_map(range).collect(),
         versions: one.versions.unwrap_or_default(),
         severity: measures(one.severity, database.cvss.0),
         word: database.severity.0.or(ecosystem.severity.0),
@@ -199,10 +204,12 @@ fn affected(one: wire::Affected) -> Option<Affected> {
 
 /// A range; none for commits, which no installed package can be compared with.
 fn range(one: wire::Range) -> Option<Range> {
+    if one.is_of_commits() {
+        return None;
+    }
     let kind = match one.kind.0.as_deref() {
         Some("SEMVER") => RangeKind::Semver,
         Some("ECOSYSTEM") => RangeKind::Ecosystem,
-        Some("GIT") => return None,
         _ => RangeKind::Other,
     };
     Some(Range { kind, events: one.events.unwrap_or_default().into_iter().flat_map(events).collect() })
@@ -259,7 +266,7 @@ mod tests {
         assert_eq!((advisory.word.as_deref(), advisory.is_withdrawn()), (Some("CRITICAL"), false));
         let affected = &advisory.affected[0];
         assert_eq!((affected.kind, affected.name.as_str()), (Some(Type::Pypi), "some-package"));
-        assert_eq!(affected.ranges.len(), 1, "a range of commits is left out");
+        assert_eq!((affected.ranges.len(), affected.commits), (1, true), "a range of commits is left out");
         assert_eq!(affected.ranges[0].events[1], Event::Fixed("1.4".to_owned()));
     }
 

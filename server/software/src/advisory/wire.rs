@@ -61,6 +61,12 @@ pub(super) struct Range {
     pub(super) events: Option<Vec<Event>>,
 }
 
+impl Range {
+    pub(super) fn is_of_commits(&self) -> bool {
+        self.kind.0.as_deref() == Some("GIT")
+    }
+}
+
 /// One of the four; a record that writes several into one object means each of them.
 #[derive(Debug, serde::Deserialize)]
 pub(super) struct Event {

@@ -1,6 +1,7 @@
 //! Accepted risk: a finding leaves the net score for a time, stays in the gross one, and comes back.
 
-use super::settle::{instant, posture, settle_moved};
+use super::ledger::posture;
+use super::settle::{instant, settle_moved};
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};

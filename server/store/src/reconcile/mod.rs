@@ -7,17 +7,23 @@
 
 mod acceptance;
 mod decide;
+mod history;
+mod ledger;
 mod merge;
+mod moved;
+mod open_flaws;
 mod reach;
 mod settle;
 mod sight;
 mod stage;
+mod sums;
 
 pub use acceptance::{apply_acceptance, end_expired, next_expiry};
 pub use decide::{Decided, Failure, close_decisions, decide, open_decisions};
+pub use ledger::Cause;
 pub use merge::{Merged, merge};
 pub use reach::{Reached, reach};
-pub use settle::{Cause, Settled, disconnect, settle};
+pub use settle::{Settled, disconnect, settle};
 pub use sight::{ScopeEnd, ScopeSight, blind_scopes, scopes_of, sight};
 pub use stage::{Known, Staged, digest, known, stage};
 

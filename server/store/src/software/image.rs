@@ -108,10 +108,9 @@ pub async fn components_of_image(
              join packages p on p.tenant_id = $1 and p.package_id = i.package_id
              cross join lateral (
                  select count(*) as flaws, count(f.fixed_in) as fixable, coalesce(max(case
-                     when x.flaw_id is not null then 5 when f.severity = 'critical' then 4 when f.severity = 'high' then 3
+                     when exists (select from exploited_flaws x where x.flaw_id = any(f.cves)) then 5 when f.severity = 'critical' then 4 when f.severity = 'high' then 3
                      when f.severity = 'medium' then 2 else 1 end), 0) as worst
-                 from package_flaws f left join exploited_flaws x on x.flaw_id = f.flaw_id
-                 where f.tenant_id = $1 and f.package_id = i.package_id
+                 from package_flaws f where f.tenant_id = $1 and f.package_id = i.package_id
              ) f
              where i.tenant_id = $1 and i.software = $2
          )
@@ -153,14 +152,14 @@ pub struct LayerSum {
 pub async fn layer_sums(tx: &mut TenantTx, software: &str) -> Result<Vec<LayerSum>, StoreError> {
     let rows = sqlx::query_as(
         "select i.layer, count(distinct (i.package_id, i.path)) as components,
-             count(distinct f.flaw_id) filter (where x.flaw_id is not null) as exploited,
+             count(distinct f.flaw_id) filter (where exists (
+                 select from exploited_flaws x where x.flaw_id = any(f.cves))) as exploited,
              count(distinct f.flaw_id) filter (where f.severity = 'critical') as critical,
              count(distinct f.flaw_id) filter (where f.severity = 'high') as high,
              count(distinct f.flaw_id) filter (where f.severity = 'medium') as medium,
              count(distinct f.flaw_id) filter (where f.severity = 'low') as low
          from installations i
          left join package_flaws f on f.tenant_id = $1 and f.package_id = i.package_id
-         left join exploited_flaws x on x.flaw_id = f.flaw_id
          where i.tenant_id = $1 and i.software = $2
          group by i.layer order by i.layer",
     )

@@ -252,10 +252,17 @@ impl Estate {
     /// # Panics
     /// When somebody else holds the worker.
     pub(crate) fn forget_all_checks(&mut self) {
-        let empty: &'static Catalogue = Box::leak(Box::new(Catalogue::read(&[], &[], &[]).expect("empty content")));
+        self.judge_by(Box::leak(Box::new(Catalogue::read(&[], &[], &[]).expect("empty content"))));
+    }
+
+    /// From here on, this is the content.
+    ///
+    /// # Panics
+    /// When somebody else holds the worker.
+    pub(crate) fn judge_by(&mut self, catalogue: &'static Catalogue) {
         let worker = Arc::get_mut(&mut self.worker).expect("the only holder");
-        worker.catalogue = empty;
-        worker.weighing = Arc::new(empty.weighing());
+        worker.catalogue = catalogue;
+        worker.weighing = Arc::new(catalogue.weighing());
     }
 
     /// Plays a script as one run, ten minutes after the last.

@@ -1,12 +1,10 @@
-//! `plumbline import`: what is known of flaws, from files, so that it works without a way out too.
+//! Reading a feed's file into the database: one transaction, in which everything is taken or nothing.
 
+use super::{Imported, Intake};
 use anyhow::{Context, ensure};
-use clap::ValueEnum;
-use plumbline_core::id::Mint;
 use plumbline_software::advisory::{Advisory, Notice, bundle, ecosystem, epss, kev};
-use plumbline_store::Database;
 use plumbline_store::feed::{self, Entry, Exploited, Forecast, Import};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
 use std::ops::ControlFlow;
@@ -18,69 +16,31 @@ const BATCH: usize = 2000;
 /// References of an advisory that are kept.
 const REFERENCES: usize = 10;
 
-/// What a feed holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FeedKind {
-    /// Advisories in the OSV format: a zip, or a folder of JSON files
-    Osv,
-    /// The catalogue of known exploited vulnerabilities: its JSON file
-    Kev,
-    /// The exploit prediction scores: their CSV file, plain or gzipped
-    Epss,
-}
-
-/// What came of an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Imported {
-    pub entries: u64,
-    pub unreadable: u64,
-    /// Packages of which an advisory now says something else.
-    pub changed: u64,
-}
-
-/// Imports a feed from a path.
-///
-/// # Errors
-/// When nothing of it can be read, or the database does not answer; nothing is changed then.
-pub async fn import(
-    database: &Database,
-    mint: &Mint,
-    name: &str,
-    kind: FeedKind,
-    path: &Path,
-) -> anyhow::Result<Imported> {
-    ensure!(!name.is_empty() && name.len() <= 60, "a feed's name has 1 to 60 letters");
-    match kind {
-        FeedKind::Osv => advisories(database, mint, name, path).await,
-        FeedKind::Kev => exploited(database, mint, name, path).await,
-        FeedKind::Epss => forecasts(database, mint, name, path).await,
-    }
-}
-
-async fn advisories(database: &Database, mint: &Mint, name: &str, path: &Path) -> anyhow::Result<Imported> {
+pub(super) async fn advisories(intake: &Intake<'_>) -> anyhow::Result<Imported> {
     let (sender, mut batches) = mpsc::channel(4);
     let reading = tokio::task::spawn_blocking({
-        let path = path.to_owned();
+        let path = intake.path.to_owned();
         move || read_bundle(&path, &sender)
     });
-    let mut tx = database.feeds().await?;
+    let mut tx = intake.database.feeds().await?;
     feed::begin(&mut tx).await?;
     while let Some(batch) = batches.recv().await {
         feed::add(&mut tx, &batch).await?;
     }
     let (outcome, dated) = reading.await??;
-    ensure!(outcome.read > 0, "{} holds no advisory that can be read", path.display());
-    ensure!(outcome.complete, "{} was not read to its end", path.display());
+    ensure!(outcome.read > 0, "it holds no advisory that can be read");
+    ensure!(outcome.complete, "it was not read to its end");
+    intake.check(&mut tx, outcome.read).await?;
     let import = Import {
-        feed: name,
-        origin: &path.display().to_string(),
+        feed: intake.name,
+        origin: intake.origin,
         dated: &dated,
         entries: outcome.read.cast_signed(),
         unreadable: outcome.unreadable.cast_signed(),
         named: outcome.named.iter().take(20).map(|(name, why)| format!("{name}: {why}")).collect(),
     };
-    let changed = feed::merge(&mut tx, &import, mint.now()).await?;
-    tx.commit().await?;
+    let changed = feed::merge(&mut tx, &import, intake.mint.now()).await?;
+    intake.close(tx).await?;
     Ok(Imported { entries: outcome.read, unreadable: outcome.unreadable, changed })
 }
 
@@ -121,10 +81,10 @@ pub fn entry(advisory: &Advisory) -> Entry {
     }
 }
 
-async fn exploited(database: &Database, mint: &Mint, name: &str, path: &Path) -> anyhow::Result<Imported> {
-    let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+pub(super) async fn exploited(intake: &Intake<'_>) -> anyhow::Result<Imported> {
+    let bytes = std::fs::read(intake.path).context("it cannot be read")?;
     let catalogue = kev::Catalogue::read(&bytes)?;
-    ensure!(!catalogue.exploited.is_empty(), "{} names no flaw", path.display());
+    ensure!(!catalogue.exploited.is_empty(), "it names no flaw");
     let told: BTreeSet<&str> = catalogue.exploited.iter().map(|one| one.cve.as_str()).collect();
     let all: Vec<Exploited> = catalogue
         .exploited
@@ -138,45 +98,47 @@ async fn exploited(database: &Database, mint: &Mint, name: &str, path: &Path) ->
         })
         .collect();
     let import = Import {
-        feed: name,
-        origin: &path.display().to_string(),
+        feed: intake.name,
+        origin: intake.origin,
         dated: &catalogue.released,
         entries: i64::try_from(told.len())?,
         unreadable: 0,
         named: Vec::new(),
     };
-    let mut tx = database.feeds().await?;
-    feed::replace_exploited(&mut tx, &import, &all, mint.now()).await?;
-    tx.commit().await?;
+    let mut tx = intake.database.feeds().await?;
+    intake.check(&mut tx, told.len() as u64).await?;
+    feed::replace_exploited(&mut tx, &import, &all, intake.mint.now()).await?;
+    intake.close(tx).await?;
     Ok(Imported { entries: told.len() as u64, unreadable: 0, changed: 0 })
 }
 
-async fn forecasts(database: &Database, mint: &Mint, name: &str, path: &Path) -> anyhow::Result<Imported> {
-    let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+pub(super) async fn forecasts(intake: &Intake<'_>) -> anyhow::Result<Imported> {
+    let file = File::open(intake.path).context("it cannot be read")?;
     let (sender, mut batches) = mpsc::channel(4);
     let reading = tokio::task::spawn_blocking(move || read_forecasts(file, &sender));
-    let mut tx = database.feeds().await?;
+    let mut tx = intake.database.feeds().await?;
     while let Some(batch) = batches.recv().await {
         feed::write_forecasts(&mut tx, &batch).await?;
     }
     let edition = reading.await??;
-    ensure!(edition.forecasts > 0, "{} holds no forecast", path.display());
+    ensure!(edition.forecasts > 0, "it holds no forecast");
+    intake.check(&mut tx, edition.forecasts).await?;
     let import = Import {
-        feed: name,
-        origin: &path.display().to_string(),
+        feed: intake.name,
+        origin: intake.origin,
         dated: &edition.date,
         entries: edition.forecasts.cast_signed(),
         unreadable: edition.unreadable.cast_signed(),
         named: Vec::new(),
     };
-    feed::end_forecasts(&mut tx, &import, mint.now()).await?;
-    tx.commit().await?;
+    feed::end_forecasts(&mut tx, &import, intake.mint.now()).await?;
+    intake.close(tx).await?;
     Ok(Imported { entries: edition.forecasts, unreadable: edition.unreadable, changed: 0 })
 }
 
 fn read_forecasts(file: File, sender: &mpsc::Sender<Vec<Forecast>>) -> anyhow::Result<epss::Edition> {
     // A file may name a flaw twice, and one statement can not write a row twice.
-    let mut batch: std::collections::BTreeMap<String, Forecast> = std::collections::BTreeMap::new();
+    let mut batch: BTreeMap<String, Forecast> = BTreeMap::new();
     let mut broken = false;
     let edition = epss::read(BufReader::new(file), |forecast| {
         #[expect(clippy::cast_possible_truncation, reason = "probabilities of a few decimals")]

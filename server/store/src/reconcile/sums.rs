@@ -1,0 +1,142 @@
+//! Everything that is counted from findings, brought up to date from `moved`.
+
+use crate::door::TenantTx;
+use crate::error::StoreError;
+use plumbline_core::score::Weighing;
+
+pub(super) async fn write_counts(tx: &mut TenantTx) -> Result<(), StoreError> {
+    let tenant = tx.tenant().0;
+    sqlx::query(
+        "insert into finding_counts (tenant_id, check_id, state, source_id, account, region, exposure, criticality,
+             findings, loss)
+         select $1, check_id, state, source_id, account, region, exposure, criticality, sum(n), sum(l)
+         from (
+             select check_id, was as state, source_id, was_account as account, was_region as region,
+                 was_exposure as exposure, was_criticality as criticality, -1 as n, -was_loss as l
+             from moved where was is not null
+             union all
+             select check_id, \"is\", source_id, account, region, exposure, criticality, 1, loss from moved
+         ) changes
+         group by check_id, state, source_id, account, region, exposure, criticality
+         having sum(n) <> 0 or sum(l) <> 0
+         on conflict (tenant_id, check_id, state, source_id, account, region, exposure, criticality) do update set
+             findings = finding_counts.findings + excluded.findings, loss = finding_counts.loss + excluded.loss",
+    )
+    .bind(tenant)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query("delete from finding_counts where tenant_id = $1 and findings = 0")
+        .bind(tenant)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn write_losses(tx: &mut TenantTx) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into check_states (tenant_id, check_id, source_id, loss, net_loss)
+         select $1, check_id, source_id,
+             sum((case when \"is\" = 'resolved' then 0 else loss end)
+                 - (case when was is null or was = 'resolved' then 0 else was_loss end)),
+             sum((case when \"is\" = 'open' then loss else 0 end) - (case when was = 'open' then was_loss else 0 end))
+         from moved group by check_id, source_id
+         on conflict (tenant_id, check_id, source_id) do update set
+             loss = check_states.loss + excluded.loss, net_loss = check_states.net_loss + excluded.net_loss",
+    )
+    .bind(tx.tenant().0)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Fixes that lost or won findings are summed up anew, from their open findings.
+pub(super) async fn write_fixes(tx: &mut TenantTx) -> Result<(), StoreError> {
+    let tenant = tx.tenant().0;
+    sqlx::query(
+        "create temporary table touched on commit drop as
+         select distinct fix_id from (select fix_id from moved union all select was_fix from moved) f
+         where fix_id is not null",
+    )
+    .execute(tx.conn())
+    .await?;
+    sqlx::query(
+        "insert into fixes (tenant_id, fix_id, source_id, fix_key, target, account, region, open_findings, resources, loss,
+             gain)
+         select distinct on (fix_id) $1, fix_id, source_id, fix_key, fix_target, account, region, 0, 0, 0, 0
+         from moved where fix_key is not null
+         order by fix_id, resource_id
+         on conflict (tenant_id, fix_id) do nothing",
+    )
+    .bind(tenant)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query("delete from fix_checks c using touched t where c.tenant_id = $1 and c.fix_id = t.fix_id")
+        .bind(tenant)
+        .execute(tx.conn())
+        .await?;
+    sqlx::query(
+        "insert into fix_checks (tenant_id, fix_id, check_id, findings, loss)
+         select $1, f.fix_id, f.check_id, count(*), sum(f.loss)
+         from touched t join findings f on f.tenant_id = $1 and f.fix_id = t.fix_id and f.state = 'open'
+         group by f.fix_id, f.check_id",
+    )
+    .bind(tenant)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query(
+        "update fixes x set open_findings = n.findings, resources = n.resources, loss = n.loss
+         from (
+             select t.fix_id, count(f.finding_id) as findings, count(distinct f.resource_id) as resources,
+                 coalesce(sum(f.loss), 0) as loss
+             from touched t left join findings f on f.tenant_id = $1 and f.fix_id = t.fix_id and f.state = 'open'
+             group by t.fix_id
+         ) n
+         where x.tenant_id = $1 and x.fix_id = n.fix_id",
+    )
+    .bind(tenant)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query("drop table touched").execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// The gain of every fix that touches a check whose loss moved: the score with the fix applied, less the score now.
+pub(super) async fn write_gains(tx: &mut TenantTx, weighing: &Weighing, all: bool) -> Result<(), StoreError> {
+    let checks: Vec<(&str, f64)> =
+        weighing.whole.iter().flat_map(|c| c.checks.iter().map(|check| (check.as_str(), c.weight))).collect();
+    let whole: f64 = weighing.whole.iter().map(|control| control.weight).sum();
+    sqlx::query(
+        "with moved_checks as (select distinct check_id from moved),
+         weights as (select * from unnest($2::text[], $3::float8[]) as w (check_id, weight)),
+         totals as (
+             select check_id, sum(net_loss)::float8 as loss from check_states where tenant_id = $1 group by check_id
+         ),
+         concerned as (
+             select distinct c.fix_id from fix_checks c
+             where c.tenant_id = $1 and ($6 or c.check_id in (select check_id from moved_checks))
+         ),
+         gains as (
+             select c.fix_id, sum(w.weight * (1 / (1 + greatest(t.loss - c.loss, 0) / $4) - 1 / (1 + t.loss / $4)))
+                 * 100 / $5 as gain
+             from concerned join fix_checks c using (fix_id)
+             join weights w on w.check_id = c.check_id
+             join totals t on t.check_id = c.check_id
+             where c.tenant_id = $1
+             group by c.fix_id
+         )
+         update fixes f set gain = g.gain from gains g where f.tenant_id = $1 and f.fix_id = g.fix_id and f.gain <> g.gain",
+    )
+    .bind(tx.tenant().0)
+    .bind(checks.iter().map(|(check, _)| (*check).to_owned()).collect::<Vec<_>>())
+    .bind(checks.iter().map(|(_, weight)| *weight).collect::<Vec<_>>())
+    .bind(plumbline_core::score::HALF_LOSS)
+    .bind(whole.max(f64::MIN_POSITIVE))
+    .bind(all)
+    .execute(tx.conn())
+    .await?;
+    sqlx::query("update fixes set gain = 0 where tenant_id = $1 and open_findings = 0 and gain <> 0")
+        .bind(tx.tenant().0)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
