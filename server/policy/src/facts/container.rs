@@ -199,7 +199,7 @@ pub(super) fn host_paths(volumes: &Value, definitions: &Value) -> Value {
         .collect()
 }
 
-fn reach(path: &str) -> &'static str {
+pub(super) fn reach(path: &str) -> &'static str {
     const SYSTEM: [&str; 12] =
         ["/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/sbin", "/sys", "/usr", "/var/lib"];
     let path = normal(path);
@@ -223,7 +223,7 @@ fn holds_runtime_socket(path: &str) -> bool {
 }
 
 /// The path without doubled slashes, `.`, `..` and a slash at the end.
-fn normal(path: &str) -> String {
+pub(super) fn normal(path: &str) -> String {
     if !path.starts_with('/') {
         return path.trim_end_matches(['/', '\\']).to_owned();
     }
