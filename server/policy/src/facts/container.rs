@@ -217,8 +217,8 @@ pub(super) fn reach(path: &str) -> &'static str {
 
 /// Folders that hold the socket of a container runtime.
 fn holds_runtime_socket(path: &str) -> bool {
-    const FOLDERS: [&str; 7] =
-        ["/run", "/var/run", "/run/docker", "/var/run/docker", "/run/containerd", "/var/run/containerd", "/run/crio"];
+    const FOLDERS: [&str; 8] =
+        ["/run", "/var/run", "/run/docker", "/var/run/docker", "/run/containerd", "/var/run/containerd", "/run/crio", "/var/run/crio"];
     FOLDERS.contains(&path)
 }
 
