@@ -78,7 +78,7 @@ fn is_secret(name: &str, form: &str) -> bool {
     }
 }
 
-fn names_a_secret(name: &str) -> bool {
+pub(super) fn names_a_secret(name: &str) -> bool {
     /// Words that mean a secret by themselves.
     const SECRET: [&str; 13] = [
         "password",
@@ -217,8 +217,16 @@ pub(super) fn reach(path: &str) -> &'static str {
 
 /// Folders that hold the socket of a container runtime.
 fn holds_runtime_socket(path: &str) -> bool {
-    const FOLDERS: [&str; 8] =
-        ["/run", "/var/run", "/run/docker", "/var/run/docker", "/run/containerd", "/var/run/containerd", "/run/crio", "/var/run/crio"];
+    const FOLDERS: [&str; 8] = [
+        "/run",
+        "/var/run",
+        "/run/docker",
+        "/var/run/docker",
+        "/run/containerd",
+        "/var/run/containerd",
+        "/run/crio",
+        "/var/run/crio",
+    ];
     FOLDERS.contains(&path)
 }
 
