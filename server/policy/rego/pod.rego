@@ -8,8 +8,9 @@ import rego.v1
 agents := {
 	"anetd", "antrea-agent", "aws-node", "azure-cns", "azure-ip-masq-agent", "azure-npm", "calico-node", "canal", "cilium",
 	"cilium-envoy", "cloud-node-manager", "csi-azuredisk-node", "csi-azurefile-node", "ebs-csi-node", "efs-csi-node",
-	"eks-pod-identity-agent", "gke-metadata-server", "ip-masq-agent", "kindnet", "konnectivity-agent", "kube-flannel-ds",
-	"kube-proxy", "kube-router", "netd", "node-local-dns", "pdcsi-node", "weave-net",
+	"eks-node-monitoring-agent", "eks-pod-identity-agent", "fsx-csi-node", "gke-metadata-server", "ip-masq-agent", "kindnet",
+	"konnectivity-agent", "kube-flannel-ds", "kube-proxy", "kube-router", "netd", "node-local-dns", "nodelocaldns",
+	"pdcsi-node", "s3-csi-node", "weave-net",
 }
 
 namespace := object.get(object.get(input.attributes, "metadata", {}), "namespace", "")
@@ -25,6 +26,11 @@ is_platform if {
 	namespace == "kube-system"
 	name in agents
 }
+
+# Namespaces that a distribution keeps for itself.
+is_platform if startswith(namespace, "openshift-")
+
+is_platform if startswith(namespace, "gke-managed-")
 
 is_windows if input.facts.pod.os == "windows"
 

@@ -70,7 +70,7 @@ pub(super) fn of_subject(attributes: &Map<String, Value>) -> Vec<(&'static str, 
         ("missing_roles", missing.map(|grant| grant.shown(&[])).collect()),
         ("beyond", beyond(&own)),
         ("everyone", everyone.into()),
-        ("judged", (at("system") != &json!(true) || everyone).into()),
+        ("judged", (everyone || !comes_with(attributes)).into()),
     ]
 }
 
@@ -98,6 +98,18 @@ fn beyond(grants: &[Grant<'_>]) -> Value {
         .filter(|grant| !FOR_EVERYONE.contains(&role_name(&grant.given["role"])))
         .map(|grant| grant.shown(&[]))
         .collect()
+}
+
+/// Whether the cluster, or who provides it, came with the subject: nobody who runs the cluster can take from it.
+fn comes_with(attributes: &Map<String, Value>) -> bool {
+    const PROVIDED: [&str; 3] = ["eks:", "kubeadm:", "aks-support"];
+    const KEPT: [&str; 2] = ["openshift-", "gke-managed-"];
+    let of = |name: &str| attributes.get(name).and_then(Value::as_str).unwrap_or_default();
+    let begins = |text: &str, words: &[&str]| words.iter().any(|word| text.starts_with(word));
+    let is_account = of("kind") == "ServiceAccount";
+    attributes.get("system") == Some(&json!(true))
+        || (!is_account && begins(of("name"), &PROVIDED))
+        || (is_account && begins(of("namespace"), &KEPT))
 }
 
 /// Names that stand for whoever asks, or for every pod.

@@ -118,7 +118,7 @@ pub(super) fn facts(component: &Value, flags: &Value, environment: &Value) -> Ve
     };
     let given = given(flags, environment);
     let typed = known.iter().map(|(name, kind)| ((*name).to_owned(), typed(*kind, given.get(*name))));
-    let gates = given.get("feature-gates").map(|values| gates(values)).unwrap_or_default();
+    let gates = given.get("feature-gates").map(gates).unwrap_or_default();
     vec![
         ("flags", Value::Object(typed.collect())),
         ("given", given.keys().cloned().collect()),

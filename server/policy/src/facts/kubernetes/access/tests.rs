@@ -91,6 +91,9 @@ fn everyone_is_judged_though_the_name_is_the_systems() {
         ("User", "system:anonymous", true),
         ("Group", "system:serviceaccounts:shop", true),
         ("User", "jane", true),
+        ("User", "eks:node-manager", false),
+        ("Group", "kubeadm:cluster-admins", false),
+        ("ServiceAccount", "eks:shop", true),
     ] {
         let facts = of_subject(&subject(kind, name, json!([])));
         let fact = facts.iter().find(|(fact, _)| *fact == "judged").map(|(_, value)| value.clone());
