@@ -8,8 +8,9 @@
 use super::{items, number, text, words};
 use serde_json::{Value, json};
 
-/// Annotation of a pod that the kubelet reads from a file rather than from the API.
+/// Annotations of a pod that the kubelet reads from a file or an address rather than from the API, and then shows there.
 const MIRROR: &str = "kubernetes.io/config.mirror";
+const SOURCE: &str = "kubernetes.io/config.source";
 
 /// The facts of a pod's template.
 pub(super) fn facts(template: &Value) -> Value {
@@ -32,7 +33,7 @@ pub(super) fn facts(template: &Value) -> Value {
         "seccomp": context["seccompProfile"]["type"],
         "apparmor": context["appArmorProfile"]["type"],
         "selinux": selinux(&context["seLinuxOptions"]),
-        "static": !template["metadata"]["annotations"][MIRROR].is_null(),
+        "static": is_static(&template["metadata"]["annotations"]),
         "pull_secrets": items(&spec["imagePullSecrets"]).filter_map(|s| text(&s["name"])).collect::<Vec<_>>(),
         "runtime_class": spec["runtimeClassName"],
         "priority_class": spec["priorityClassName"],
@@ -48,6 +49,10 @@ pub(super) fn is(switch: &Value) -> bool {
 /// Whether root in the pod is somebody else on the node.
 pub(super) fn has_user_namespace(spec: &Value) -> bool {
     spec["hostUsers"] == Value::Bool(false)
+}
+
+fn is_static(annotations: &Value) -> bool {
+    !annotations[MIRROR].is_null() || annotations[SOURCE] == "file" || annotations[SOURCE] == "http"
 }
 
 pub(super) fn is_windows(spec: &Value) -> bool {
@@ -136,6 +141,13 @@ mod tests {
     fn a_user_namespace_takes_an_explicit_no() {
         assert!(has_user_namespace(&json!({ "hostUsers": false })));
         assert!(!has_user_namespace(&json!({ "hostUsers": true })) && !has_user_namespace(&json!({})));
+    }
+
+    #[test]
+    fn a_static_pod_is_told_by_where_it_comes_from() {
+        for (name, value, expected) in [(MIRROR, "aa", true), (SOURCE, "file", true), (SOURCE, "api", false)] {
+            assert_eq!(is_static(&json!({ name: value })), expected, "{name} {value}");
+        }
     }
 
     #[test]
