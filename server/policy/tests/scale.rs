@@ -11,6 +11,13 @@ fn members(value: Value) -> Map<String, Value> {
     value.as_object().cloned().expect("an object")
 }
 
+/// As [`decide`], of a kind whose facts follow from its attributes.
+fn decide_of(kind: &str, check: &str, attributes: Value) -> Decision {
+    let subject = Subject { kind: kind.to_owned(), attributes: members(attributes), ..Subject::default() }.with_facts();
+    let compiled = Catalogue::builtin().compiled(check).expect("a check of the catalogue");
+    Evaluator::new().evaluate(compiled, &subject, &BTreeMap::new(), NOW)
+}
+
 fn decide(check: &str, attributes: Value, facts: Value) -> Decision {
     let subject = Subject {
         kind: "image".to_owned(),
@@ -63,4 +70,31 @@ fn an_image_with_a_history_of_two_thousand_steps_is_decided() {
         let decision = decide(check, json!({ "History": history, "Layers": [] }), json!({ "base": null }));
         assert_eq!(decision.verdict, expected, "{check}: {}", decision.message);
     }
+}
+
+#[test]
+fn a_subject_with_thousands_of_grants_is_decided() {
+    let rules = json!([{ "apiGroups": [""], "resources": ["secrets"], "verbs": ["list"] }]);
+    let grant = |n: usize| {
+        let namespace = if n == 1_999 { json!("kube-system") } else { json!(format!("team-{n}")) };
+        json!({ "binding": format!("b{n}"), "role": "reader", "namespace": namespace, "via": null, "rules": rules })
+    };
+    let grants: Vec<Value> = (0..2_000).map(grant).collect();
+    let attributes = json!({ "kind": "Group", "name": "everybody-here", "system": false, "grants": grants });
+    let decision = decide_of("kubernetes.subject", "kubernetes_subject_reads_no_secrets", attributes);
+    assert_eq!(decision.verdict, Verdict::Fail, "{}", decision.message);
+    assert_eq!(decision.observed["grants"], json!(["b1999 → reader in kube-system"]));
+}
+
+#[test]
+fn a_workload_with_hundreds_of_containers_is_decided() {
+    let container = |n: usize| {
+        let env: Vec<Value> = (0..50).map(|m| json!({ "name": format!("PASSWORD_{m}"), "value": "horse" })).collect();
+        json!({ "name": format!("c{n}"), "image": "registry.example.com/shop:1", "env": env })
+    };
+    let containers: Vec<Value> = (0..200).map(container).collect();
+    let attributes = json!({ "kind": "Deployment", "template": { "spec": { "containers": containers } } });
+    let check = "kubernetes_workload_no_secrets_in_environment";
+    let decision = decide_of("kubernetes.workload", check, attributes);
+    assert_eq!((decision.verdict, decision.failures.len()), (Verdict::Fail, 10_000), "{}", decision.message);
 }
