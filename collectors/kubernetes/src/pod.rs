@@ -75,7 +75,8 @@ fn shape(pod: &Value) -> String {
         }
     }
     let mut text = spec.to_string();
-    if !name.is_empty() {
+    // A short name may be a part of any word.
+    if name.len() >= 6 {
         text = text.replace(name, "*");
     }
     let mut digest = Sha256::new();

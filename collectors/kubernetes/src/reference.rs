@@ -100,8 +100,8 @@ mod tests {
                 "secrets/shop/tls",
                 "persistentvolumeclaims/shop/data",
                 "configmaps/shop/ca",
-                "secrets/shop/env",
                 "configmaps/shop/settings",
+                "secrets/shop/env",
             ]
         );
         assert!(of_template(&naming, "shop", &Value::Null).is_empty());

@@ -87,8 +87,9 @@ impl Settings {
     }
 
     fn check(&self, operator: &Operator) -> Result<(), String> {
-        if let Some(server) = self.server()? {
-            self.may_ask(&server, operator)?;
+        let server = self.server()?;
+        if let Some(server) = &server {
+            self.may_ask(server, operator)?;
         }
         certificates(self.ca.as_deref())?;
         self.check_namespaces()?;
@@ -98,7 +99,7 @@ impl Settings {
             return Err(format!("{account} is not an AWS account: it has twelve digits."));
         }
         match &self.auth {
-            Auth::Token if self.server.is_none() => Err("The address of the API server is missing.".to_owned()),
+            Auth::Token if server.is_none() => Err("The address of the API server is missing.".to_owned()),
             Auth::InCluster if operator.own_cluster.is_none() => {
                 Err("This installation does not connect the cluster that it runs in. The operator can allow it.".into())
             }

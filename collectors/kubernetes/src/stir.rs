@@ -49,8 +49,11 @@ impl Stir {
                 () = self.changed.notified() => {}
                 () = tokio::time::sleep(left) => continue,
             }
-            let last = *self.polled.lock().unwrap_or_else(PoisonError::into_inner);
-            tokio::time::sleep(debounce.max(quiet.saturating_sub(last.elapsed()))).await;
+            tokio::time::sleep(debounce).await;
+            // A poll may have begun meanwhile.
+            while let Some(wait) = quiet.checked_sub(self.since_poll()).filter(|wait| !wait.is_zero()) {
+                tokio::time::sleep(wait).await;
+            }
             if !self.asked.swap(true, Ordering::AcqRel) {
                 let wake = self.standing.lock().unwrap_or_else(PoisonError::into_inner).wake.clone();
                 if wake.wake().await.is_err() {
@@ -63,8 +66,11 @@ impl Stir {
     /// How long until nobody is seen to poll any more.
     fn unused_in(&self) -> Duration {
         let every = self.standing.lock().unwrap_or_else(PoisonError::into_inner).every;
-        let last = *self.polled.lock().unwrap_or_else(PoisonError::into_inner);
-        (every * 2).saturating_sub(last.elapsed())
+        (every * 2).saturating_sub(self.since_poll())
+    }
+
+    fn since_poll(&self) -> Duration {
+        self.polled.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 }
 
