@@ -10,6 +10,7 @@ use plumbline_core::id::{FindingId, FixId, ResourceId, RunId, SourceId, TenantId
 use plumbline_core::risk::{Criticality, Exposure, Risk};
 use plumbline_core::verdict::Verdict;
 use plumbline_policy::{Catalogue, Check};
+use plumbline_store::{Database, reconcile};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -116,6 +117,13 @@ impl<'a> Estate<'a> {
         ))
         .await;
         id
+    }
+
+    /// Follows the edges from everything that is on the internet, as the end of a run does.
+    pub async fn reach(&self) {
+        let mut tx = Database::from_pool(self.app.pool.clone()).tenant(self.tenant).await.expect("a door");
+        reconcile::reach(&mut tx).await.expect("reached");
+        tx.commit().await.expect("kept");
     }
 
     /// Says what a check decides on a resource. A failure becomes an open finding.

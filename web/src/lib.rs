@@ -43,6 +43,7 @@ pub mod session;
 pub mod setup;
 pub mod sign_in;
 pub mod sources;
+mod stack;
 pub mod state;
 pub mod tenant;
 pub mod text;

@@ -87,6 +87,7 @@ impl Body {
 }
 
 pub(crate) struct About {
+    pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) kind: String,
     pub(crate) uid: String,
@@ -95,6 +96,8 @@ pub(crate) struct About {
     pub(crate) source: String,
     pub(crate) source_id: String,
     pub(crate) exposure: &'static str,
+    /// What the internet reaches it through.
+    pub(crate) through: Option<Through>,
     pub(crate) criticality: &'static str,
     pub(crate) first_seen: String,
     pub(crate) changed: String,
@@ -114,6 +117,11 @@ impl About {
             _ => Some("Reading its scope failed.".to_owned()),
         };
         Self {
+            id: found.resource_id.to_string(),
+            through: found
+                .reached_through
+                .zip(found.through_name.clone())
+                .map(|(id, name)| Through { id: id.to_string(), name }),
             name: found.name.clone(),
             kind: words::kind(&found.kind).to_owned(),
             uid: found.uid.clone(),
@@ -138,6 +146,11 @@ impl About {
             verified,
         }
     }
+}
+
+pub(crate) struct Through {
+    pub(crate) id: String,
+    pub(crate) name: String,
 }
 
 pub(crate) struct UnreadLine {

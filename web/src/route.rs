@@ -4,7 +4,7 @@ use crate::call::{Access, Caller};
 use crate::form::Form;
 use crate::{
     account, assets, audit, compliance, components, finding, findings, fixes, flaw, flaws, health, invitation, member,
-    oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources, tenant, theme,
+    oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources, stack, tenant, theme,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -83,6 +83,7 @@ pub fn table() -> Vec<Route> {
         finding::routes(),
         resources::routes(),
         resource::routes(),
+        stack::routes(),
         sbom::routes(),
         flaws::routes(),
         flaw::routes(),

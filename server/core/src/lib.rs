@@ -14,4 +14,5 @@ pub mod risk;
 pub mod role;
 pub mod scope;
 pub mod score;
+pub mod stack;
 pub mod verdict;

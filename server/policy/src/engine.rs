@@ -3,6 +3,7 @@
 use crate::catalogue::File;
 use crate::check::Check;
 use crate::facts;
+use crate::memo::{Memo, Prints, Reads};
 use plumbline_core::kind::Kinds;
 use plumbline_core::verdict::Verdict;
 use regorus::languages::rego::compiler::Compiler;
@@ -11,6 +12,7 @@ use regorus::rvm::vm::RegoVM;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// The verdict alone, and the verdict with all that is said of it.
@@ -24,9 +26,18 @@ const STEPS: usize = 50_000_000;
 pub struct Compiled {
     pub check: Check,
     program: Arc<Program>,
+    /// Which of all rules compiled by this process; evaluators keep what is theirs under it.
+    number: usize,
     /// Whether the rule has something to say of what passes too.
     comments: bool,
+    /// Whether it looks at the time or at other resources.
+    looks_around: bool,
+    /// What it reads, where its text says so.
+    reads: Option<Reads>,
 }
+
+/// Numbers for rules.
+static COMPILED: AtomicUsize = AtomicUsize::new(0);
 
 impl std::fmt::Debug for Compiled {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -47,7 +58,8 @@ impl Compiled {
     pub fn new(check: Check, library: &[File]) -> Result<Self, CompileError> {
         let mut engine = regorus::Engine::new();
         let fail = |e: &dyn std::fmt::Display| CompileError(e.to_string());
-        for (name, text) in imported(&check.rule, library) {
+        let functions = imported(&check.rule, library);
+        for (name, text) in &functions {
             engine.add_policy(name.clone(), text.clone()).map_err(|e| fail(&e))?;
         }
         let failures = if defines(&check.rule, "failures") { ", \"failures\": failures" } else { "" };
@@ -59,8 +71,12 @@ impl Compiled {
         engine.add_policy(format!("{}.rego", check.id), module).map_err(|e| fail(&e))?;
         let policy = engine.compile_with_entrypoint(&DECISION.into()).map_err(|e| fail(&e))?;
         let program = Compiler::compile_from_policy(&policy, &[STATUS, DECISION]).map_err(|e| fail(&e))?;
+        let texts = || functions.iter().map(|(_, text)| text.as_str()).chain([check.rule.as_str()]);
+        let reads = Reads::of(texts());
+        let looks_around = !check.related.is_empty() || texts().any(|text| text.contains("input.now"));
         let comments = defines(&check.rule, "message");
-        Ok(Self { check, program, comments })
+        let number = COMPILED.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { program, number, comments, looks_around, reads, check })
     }
 }
 
@@ -106,9 +122,25 @@ pub struct Subject {
     pub input: Input,
 }
 
-/// A rule's input, made when first looked at.
+/// A rule's input and the digests of its parts, made when first looked at.
 #[derive(Debug, Clone, Default)]
-pub struct Input(OnceLock<regorus::Value>);
+pub struct Input {
+    value: OnceLock<regorus::Value>,
+    prints: OnceLock<Prints>,
+}
+
+/// The resource as rules see it, by its own names.
+#[derive(Serialize)]
+struct Document<'a> {
+    kind: &'a str,
+    uid: &'a str,
+    name: &'a str,
+    account: &'a str,
+    region: &'a str,
+    tags: &'a BTreeMap<String, String>,
+    attributes: &'a Map<String, Value>,
+    facts: &'a Map<String, Value>,
+}
 
 impl Subject {
     /// Works out the facts of the resource; to be called once after its attributes are set.
@@ -119,13 +151,17 @@ impl Subject {
     }
 
     fn input(&self) -> &regorus::Value {
-        self.input.0.get_or_init(|| {
-            let document = json!({
-                "kind": self.kind, "uid": self.uid, "name": self.name, "account": self.account,
-                "region": self.region, "tags": self.tags, "attributes": self.attributes, "facts": self.facts,
-            });
-            regorus::Value::from_json_str(&document.to_string()).unwrap_or(regorus::Value::Undefined)
+        self.input.value.get_or_init(|| {
+            let Self { kind, uid, name, account, region, tags, attributes, facts, .. } = self;
+            let document = Document { kind, uid, name, account, region, tags, attributes, facts };
+            // Through text, which is what the machine's own reader is fastest at.
+            let text = serde_json::to_string(&document).unwrap_or_default();
+            regorus::Value::from_json_str(&text).unwrap_or(regorus::Value::Undefined)
         })
+    }
+
+    pub(crate) fn prints(&self) -> &Prints {
+        self.input.prints.get_or_init(|| Prints::of(self))
     }
 }
 
@@ -184,16 +220,22 @@ impl Decision {
     }
 }
 
-/// Evaluates checks on one thread; keeps a machine for each program it has run.
+/// Evaluates checks on one thread; keeps a machine for each program it has run, and what rules said.
 #[derive(Default)]
 pub struct Evaluator {
-    machines: HashMap<String, RegoVM>,
+    machines: HashMap<usize, RegoVM>,
+    memo: Memo,
 }
 
 impl Evaluator {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Forgets what rules said; their machines stay warm. For measuring what remembering saves.
+    pub fn forget(&mut self) {
+        self.memo = Memo::default();
     }
 
     /// Decides one check on one resource. `now` is RFC 3339 in UTC.
@@ -212,11 +254,29 @@ impl Evaluator {
         if !missing.is_empty() && check.partial.is_none() {
             return Decision::unknown("Not everything this check needs could be read.", missing);
         }
-        let decided = self.run(compiled, subject, related, now);
+        let decided = self.decide(compiled, subject, related, now);
         if missing.is_empty() || (check.partial == Some(decided.verdict)) {
             return decided;
         }
         Decision::unknown("Not everything this check needs could be read.", missing)
+    }
+
+    /// What the rule says, or said of a resource that it cannot tell from this one.
+    fn decide(
+        &mut self,
+        compiled: &Compiled,
+        subject: &Subject,
+        related: &BTreeMap<String, Related<'_>>,
+        now: &str,
+    ) -> Decision {
+        let Some(reads) = &compiled.reads else { return self.run(compiled, subject, related, now) };
+        let print = reads.print(subject, related, now);
+        if let Some(decision) = self.memo.recall(compiled.number, print) {
+            return decision;
+        }
+        let decision = self.run(compiled, subject, related, now);
+        self.memo.keep(compiled.number, print, &decision);
+        decision
     }
 
     fn run(
@@ -226,15 +286,18 @@ impl Evaluator {
         related: &BTreeMap<String, Related<'_>>,
         now: &str,
     ) -> Decision {
-        let input = with_context(compiled, subject, related, now);
-        let machine = self.machines.entry(compiled.check.id.clone()).or_insert_with(|| {
+        let machine = self.machines.entry(compiled.number).or_insert_with(|| {
             let mut machine = RegoVM::new();
             machine.set_max_instructions(STEPS);
             machine.load_program(compiled.program.clone());
             machine
         });
-        machine.set_input(input);
-        decide(machine, compiled.comments)
+        machine.set_input(if compiled.looks_around {
+            with_context(compiled, subject, related, now)
+        } else {
+            subject.input().clone()
+        });
+        ask(machine, compiled.comments)
             .unwrap_or_else(|error| Decision::unknown(format!("The rule did not decide: {error}"), Vec::new()))
     }
 }
@@ -264,7 +327,7 @@ fn with_context(
 
 /// Runs a rule. Most of what is looked at passes, and of that there is nothing to say: what is observed is only worked out
 /// for the rest.
-fn decide(machine: &mut RegoVM, comments: bool) -> Result<Decision, String> {
+fn ask(machine: &mut RegoVM, comments: bool) -> Result<Decision, String> {
     if !comments {
         let status = machine.execute_entry_point_by_name(STATUS).map_err(|error| error.to_string())?;
         let verdict = status.as_string().ok().and_then(|word| Verdict::parse(word));

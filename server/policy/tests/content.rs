@@ -58,7 +58,7 @@ fn missing(what: &str) -> Missing {
     Missing { what: what.to_owned(), permission: format!("read:{what}"), detail: "AccessDenied".to_owned() }
 }
 
-fn decide(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<Decision, String> {
+fn decide(evaluator: &mut Evaluator, catalogue: &Catalogue, check: &Check, case: &Case) -> Result<Decision, String> {
     let judged = subject(&check.resource, &case.resource, &check.needs, 0);
     let mut seen: BTreeMap<&str, Vec<Subject>> = BTreeMap::new();
     for (name, relation) in &check.related {
@@ -76,11 +76,11 @@ fn decide(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<Decision,
         .collect();
     let compiled = catalogue.compiled(&check.id).ok_or("not compiled")?;
     let now = case.now.as_deref().unwrap_or(NOW);
-    Ok(Evaluator::new().evaluate(compiled, &judged, &related, now))
+    Ok(evaluator.evaluate(compiled, &judged, &related, now))
 }
 
 fn run(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<(), String> {
-    let decision = decide(catalogue, check, case)?;
+    let decision = decide(&mut Evaluator::new(), catalogue, check, case)?;
     if decision.verdict == case.expect {
         return Ok(());
     }
@@ -93,6 +93,20 @@ fn run(catalogue: &Catalogue, check: &Check, case: &Case) -> Result<(), String> 
         decision.message,
         decision.observed
     ))
+}
+
+/// An evaluator that has seen other resources says what one says that has seen none.
+#[test]
+fn what_is_remembered_is_what_would_be_said() {
+    let catalogue = catalogue();
+    let mut evaluator = Evaluator::new();
+    for check in catalogue.checks() {
+        for case in check.cases.iter().chain(&check.cases) {
+            let remembered = decide(&mut evaluator, &catalogue, check, case);
+            let anew = decide(&mut Evaluator::new(), &catalogue, check, case);
+            assert_eq!(remembered, anew, "{}: {}", check.id, case.name);
+        }
+    }
 }
 
 #[test]
@@ -131,7 +145,8 @@ fn every_unknown_says_what_is_not_known() {
     let wrong: Vec<String> = cases
         .filter(|(_, case)| case.expect == Verdict::Unknown)
         .filter_map(|(check, case)| {
-            let decision = decide(&catalogue, check, case).unwrap_or_else(|error| panic!("{}: {error}", check.id));
+            let decision = decide(&mut Evaluator::new(), &catalogue, check, case)
+                .unwrap_or_else(|error| panic!("{}: {error}", check.id));
             let hides = !decision.missing.is_empty();
             let says = !decision.message.is_empty() && !decision.message.starts_with("The rule did not decide");
             (!hides && !says).then(|| format!("{}: case \"{}\" does not say what is missing", check.id, case.name))
@@ -147,7 +162,8 @@ fn every_fix_that_a_failure_names_is_of_some_check() {
     let cases = catalogue.checks().flat_map(|check| check.cases.iter().map(move |case| (check, case)));
     let mut wrong = Vec::new();
     for (check, case) in cases.filter(|(_, case)| case.expect == Verdict::Fail) {
-        let decision = decide(&catalogue, check, case).unwrap_or_else(|error| panic!("{}: {error}", check.id));
+        let decision = decide(&mut Evaluator::new(), &catalogue, check, case)
+            .unwrap_or_else(|error| panic!("{}: {error}", check.id));
         let keys = decision.failures.iter().filter_map(|failure| failure.fix_key.as_deref());
         wrong.extend(
             keys.filter(|key| catalogue.fix(key).is_none()).map(|key| format!("{}: no check has {key}", check.id)),

@@ -27,6 +27,7 @@ pub mod resource;
 pub mod run;
 pub mod software;
 pub mod source;
+pub mod stack;
 pub mod subject;
 pub mod tenant;
 

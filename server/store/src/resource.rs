@@ -105,14 +105,16 @@ async fn by_id(
             select distinct source_id, kind from resource_counts
             where tenant_id = $1 and account = $4 and ($3::text is null or kind = $3) and ($5::text is null or region = $5)
         ) c cross join lateral (
-            select resource_id, kind, uid, name, account, region, exposure, criticality, changed_at, sought_name from resources
+            select resource_id, kind, uid, name, account, region,
+                 exposure_with_reach(exposure, reached_through) as exposure, criticality, changed_at, sought_name from resources
             where tenant_id = $1 and source_id = c.source_id and kind = c.kind and account = $4 and retired_at is null
               and resource_id > $2 and ($5::text is null or region = $5)
             order by resource_id limit $6
         ) r
         order by r.resource_id limit $6";
     const OF_ALL: &str = "
-        select resource_id, kind, uid, name, account, region, exposure, criticality, changed_at, sought_name from resources
+        select resource_id, kind, uid, name, account, region,
+                 exposure_with_reach(exposure, reached_through) as exposure, criticality, changed_at, sought_name from resources
         where tenant_id = $1 and retired_at is null and resource_id > $2
           and ($3::text is null or kind = $3) and ($4::text is null or account = $4) and ($5::text is null or region = $5)
         order by resource_id limit $6";
@@ -142,7 +144,8 @@ async fn by_name(
         .and_then(|(id, name)| Some((name.to_owned(), id.parse().ok()?)))
         .unwrap_or((String::new(), Uuid::nil()));
     let rows = sqlx::query_as(
-        "select resource_id, kind, uid, name, account, region, exposure, criticality, changed_at, sought_name from resources
+        "select resource_id, kind, uid, name, account, region,
+                 exposure_with_reach(exposure, reached_through) as exposure, criticality, changed_at, sought_name from resources
          where tenant_id = $1 and retired_at is null
            and sought_name ~>=~ lower($2) and sought_name ~<~ (lower($2) || chr(1114111))
            and sought_name ~>=~ $3 and (sought_name <> $3 or resource_id > $4)
@@ -165,7 +168,8 @@ async fn by_name(
 
 async fn by_uid(tx: &mut TenantTx, filter: &ResourceFilter, text: &str) -> Result<Vec<ResourceRow>, StoreError> {
     let rows = sqlx::query_as(
-        "select resource_id, kind, uid, name, account, region, exposure, criticality, changed_at, sought_name from resources
+        "select resource_id, kind, uid, name, account, region,
+                 exposure_with_reach(exposure, reached_through) as exposure, criticality, changed_at, sought_name from resources
          where tenant_id = $1 and uid = $2 and retired_at is null
            and ($3::text is null or kind = $3) and ($4::text is null or account = $4) and ($5::text is null or region = $5)
            and not starts_with(sought_name, lower($2))
@@ -216,6 +220,9 @@ pub struct ResourceDetail {
     pub unread: Json<BTreeMap<String, Unread>>,
     pub tags: Json<BTreeMap<String, String>>,
     pub exposure: String,
+    /// What the internet reaches it through; none when it is not reached, or is on the internet by itself.
+    pub reached_through: Option<Uuid>,
+    pub through_name: Option<String>,
     pub criticality: String,
     pub first_seen: DateTime<Utc>,
     pub changed_at: DateTime<Utc>,
@@ -232,10 +239,12 @@ pub struct ResourceDetail {
 pub async fn get(tx: &mut TenantTx, resource: ResourceId) -> Result<ResourceDetail, StoreError> {
     sqlx::query_as(
         "select r.resource_id, r.source_id, s.name as source_name, r.kind, r.uid, r.name, r.account, r.region, r.attributes,
-             r.unread, r.tags, r.exposure, r.criticality, r.first_seen, r.changed_at, r.retired_at,
+             r.unread, r.tags, exposure_with_reach(r.exposure, r.reached_through) as exposure,
+             r.reached_through, t.name as through_name, r.criticality, r.first_seen, r.changed_at, r.retired_at,
              c.outcome as scope_outcome, c.permission as scope_permission, c.complete_at as scope_complete_at
          from resources r
          join sources s on s.tenant_id = r.tenant_id and s.source_id = r.source_id
+         left join resources t on t.tenant_id = r.tenant_id and t.resource_id = r.reached_through
          left join scopes c
              on c.tenant_id = r.tenant_id and c.source_id = r.source_id and c.account = r.account
             and c.region = r.scope_region and c.reader = r.reader

@@ -58,8 +58,8 @@ pub async fn of_kind(
     at_most: i64,
 ) -> Result<Vec<StoredResource>, StoreError> {
     let rows = sqlx::query_as(
-        "select resource_id, kind, uid, name, account, region, scope_region, reader, attributes, unread, tags, exposure,
-             criticality
+        "select resource_id, kind, uid, name, account, region, scope_region, reader, attributes, unread, tags,
+             exposure_with_reach(exposure, reached_through) as exposure, criticality
          from resources
          where tenant_id = $1 and source_id = $2 and kind = $3 and account = $4 and retired_at is null
              and resource_id > $5
@@ -82,8 +82,8 @@ pub async fn of_kind(
 /// When the database does not answer.
 pub async fn of_ids(tx: &mut TenantTx, ids: &[ResourceId]) -> Result<Vec<StoredResource>, StoreError> {
     let rows = sqlx::query_as(
-        "select resource_id, kind, uid, name, account, region, scope_region, reader, attributes, unread, tags, exposure,
-             criticality
+        "select resource_id, kind, uid, name, account, region, scope_region, reader, attributes, unread, tags,
+             exposure_with_reach(exposure, reached_through) as exposure, criticality
          from resources where tenant_id = $1 and resource_id = any($2) and retired_at is null",
     )
     .bind(tx.tenant().0)

@@ -2,6 +2,7 @@
 
 use crate::LEASE;
 use crate::Worker;
+use crate::again::{again, reach_anew};
 use crate::evaluate::evaluate;
 use crate::intake::Intake;
 use crate::matching;
@@ -152,13 +153,17 @@ impl Poll<'_> {
         }
         self.close_scopes(&mut tx, &read).await?;
         let gone = self.intake.gone();
-        let merged = reconcile::merge(&mut tx, self.source, self.run, &gone, now).await?;
+        let mut merged = reconcile::merge(&mut tx, self.source, self.run, &gone, now).await?;
+        let mut reached = reach_anew(&mut tx, &merged).await?;
+        merged.also(reached.remove(&self.source).unwrap_or_default());
         let turned = reconcile::sight(&mut tx, self.source, self.run, &self.intake.ended, now).await?;
         reconcile::open_decisions(&mut tx).await?;
         let sight = evaluate(worker, &mut tx, self.source, &merged, &turned, self.everything, now).await?;
         let settled =
             reconcile::settle(&mut tx, self.source, Some(self.run), &worker.weighing, self.everything, sight, now)
                 .await?;
+        reconcile::close_decisions(&mut tx).await?;
+        again(worker, &mut tx, reached).await?;
         self.intake.progress.resources_retired = i32::try_from(merged.retired.len()).unwrap_or(i32::MAX);
         run::progress(&mut tx, self.run, &self.intake.progress).await?;
         if !matches!(read, Err(CollectError::Cancelled)) {

@@ -3,6 +3,7 @@
 //! A worker keeps nothing of its own: it leases a job, does it, and writes the result in one transaction that the lease
 //! fences. Killed at any instant it leaves a lease that runs out and a run that the next worker marks as failed.
 
+mod again;
 mod collect;
 mod evaluate;
 mod images;

@@ -5,14 +5,14 @@
 //! registry is not asked again for either.
 
 use crate::Worker;
-use crate::evaluate::evaluate;
+use crate::again::again;
 use anyhow::Context;
-use plumbline_core::id::{PackageId, ResourceId, RunId, SourceId};
+use plumbline_core::id::{PackageId, RunId};
 use plumbline_software::advisory::{Affected, Hit, Notice, ecosystem, flaws};
 use plumbline_software::layer::{Installed, Software};
 use plumbline_software::{Component, Distribution, Type};
 use plumbline_store::job::{self, Lease};
-use plumbline_store::reconcile::{self, Merged};
+use plumbline_store::reconcile;
 use plumbline_store::software::{self, Candidate, Installation, NewPackage, PackageFlaw};
 use plumbline_store::{TenantTx, memory};
 use serde::Deserialize;
@@ -163,25 +163,19 @@ impl Judged {
     }
 }
 
-/// Holds the tenant's packages against advisories that changed, and decides its images anew where something came of it.
+/// Holds the tenant's packages against advisories that changed, looks anew at what the internet reaches, and decides anew
+/// what something came of.
 pub(crate) async fn rematch(worker: &Worker, lease: &Lease) -> anyhow::Result<()> {
     let mut tx = worker.database.tenant(lease.tenant).await?;
     job::fence(&mut tx, lease).await?;
     reconcile::lock(&mut tx).await?;
     software::note_changes(&mut tx).await?;
     let changed = judge_all(&mut tx).await?;
-    let mut by_source: BTreeMap<SourceId, Vec<(String, String, ResourceId)>> = BTreeMap::new();
+    let mut of_source = reconcile::reach(&mut tx).await?;
     for (source, account, image) in software::images_with(&mut tx, &changed).await? {
-        by_source.entry(source).or_default().push((account, "image".to_owned(), image));
+        of_source.entry(source).or_default().push((account, "image".to_owned(), image));
     }
-    for (source, changed) in by_source {
-        let merged = Merged { changed, retired: Vec::new() };
-        let now = worker.now();
-        reconcile::open_decisions(&mut tx).await?;
-        let sight = evaluate(worker, &mut tx, source, &merged, &[], false, now).await?;
-        reconcile::settle(&mut tx, source, None, &worker.weighing, false, sight, now).await?;
-        reconcile::close_decisions(&mut tx).await?;
-    }
+    again(worker, &mut tx, of_source).await?;
     job::finish(&mut tx, lease, worker.now(), None).await?;
     Ok(tx.commit().await?)
 }

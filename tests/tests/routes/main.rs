@@ -19,4 +19,5 @@ mod setup;
 mod sign_in;
 mod sources;
 mod sources_registry;
+mod stack;
 mod tenants;

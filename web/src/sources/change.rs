@@ -248,6 +248,9 @@ async fn remove(
     source::remove(&mut call.tx, id, now).await?;
     let weighing = call.catalogue().weighing();
     reconcile::disconnect(&mut call.tx, id, &weighing, now).await?;
+    // What others were reached through may be gone with it.
+    let mint = call.visit().state.mint.clone();
+    job::enqueue(&mut call.tx, &Task::Match, now, &mint).await?;
     call.record("source.removed", &row.name, json!({ "source_id": id })).await?;
     call.done("/sources", Flash::good(format!("{} is removed. Its history is kept.", row.name))).await
 }

@@ -4,6 +4,7 @@ use crate::door::TenantTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
 use plumbline_core::id::{ResourceId, RunId, SourceId};
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// What the merge did.
@@ -13,6 +14,18 @@ pub struct Merged {
     pub changed: Vec<(String, String, ResourceId)>,
     /// (account, kind) of resources that are gone.
     pub retired: Vec<(String, String)>,
+}
+
+impl Merged {
+    /// Has these evaluated anew too, each once.
+    pub fn also(&mut self, resources: Vec<(String, String, ResourceId)>) {
+        let known: HashSet<ResourceId> = self.changed.iter().map(|(_, _, id)| *id).collect();
+        let mut others: HashMap<ResourceId, (String, String)> = HashMap::new();
+        for (account, kind, id) in resources.into_iter().filter(|(_, _, id)| !known.contains(id)) {
+            others.insert(id, (account, kind));
+        }
+        self.changed.extend(others.into_iter().map(|(id, (account, kind))| (account, kind, id)));
+    }
 }
 
 /// Merges a run's staged resources, and retires those in `gone`: known ones that a complete scope no longer lists.

@@ -8,6 +8,7 @@
 mod acceptance;
 mod decide;
 mod merge;
+mod reach;
 mod settle;
 mod sight;
 mod stage;
@@ -15,6 +16,7 @@ mod stage;
 pub use acceptance::{apply_acceptance, end_expired, next_expiry};
 pub use decide::{Decided, Failure, close_decisions, decide, open_decisions};
 pub use merge::{Merged, merge};
+pub use reach::{Reached, reach};
 pub use settle::{Cause, Settled, disconnect, settle};
 pub use sight::{ScopeEnd, ScopeSight, blind_scopes, scopes_of, sight};
 pub use stage::{Known, Staged, digest, known, stage};

@@ -24,26 +24,30 @@ pub(crate) fn measure(table: &mut Table, resources: usize) -> anyhow::Result<()>
     let kinds = kinds(catalogue);
     let work: Vec<(&Kind, usize)> = (0..resources).map(|n| (&kinds[n % kinds.len()], n / kinds.len())).collect();
     let verdicts: usize = work.iter().map(|(kind, _)| kind.checks.len()).sum();
-    judge(&work[..work.len() / 10]);
-    let one = timed(|| {
-        judge(&work);
-        Ok(())
-    })?;
-    let two = timed(|| {
-        // Every other one, so that both get the same mixture.
-        let halves: [Vec<_>; 2] = [0, 1].map(|odd| work.iter().skip(odd).step_by(2).copied().collect());
-        std::thread::scope(|threads| {
-            let other = threads.spawn(|| judge(&halves[0]));
-            judge(&halves[1]);
-            other.join().map(drop).map_err(|_| anyhow::anyhow!("an evaluator panicked"))
-        })
-    })?;
-    let (alone, both) = (per_second(verdicts, one), per_second(verdicts, two));
+    judge(&work[..work.len() / 10], true);
     let size = format!("{} resources of {} kinds", number(per_second(resources, Duration::from_secs(1))), kinds.len());
-    table.row("evaluate", format!("{size}: one thread"), format!("{} verdicts/s", number(alone)));
-    table.row("evaluate", format!("{size}: two threads"), format!("{} verdicts/s", number(both)));
-    table.row("evaluate", "two threads, per core", format!("{} verdicts/s", number(both / 2.0)));
+    for (alike, remembers) in [("alike as the checks' cases are", true), ("every rule run on every one", false)] {
+        let one = timed(|| {
+            judge(&work, remembers);
+            Ok(())
+        })?;
+        let two = timed(|| on_two_threads(&work, remembers))?;
+        for (threads, took) in [("one thread", one), ("two threads", two)] {
+            let words = format!("{} verdicts/s", number(per_second(verdicts, took)));
+            table.row("evaluate", format!("{size}, {alike}: {threads}"), words);
+        }
+    }
     Ok(())
+}
+
+/// Every other one on another thread, so that both get the same mixture.
+fn on_two_threads(work: &[(&Kind, usize)], remembers: bool) -> anyhow::Result<()> {
+    let halves: [Vec<_>; 2] = [0, 1].map(|odd| work.iter().skip(odd).step_by(2).copied().collect());
+    std::thread::scope(|threads| {
+        let other = threads.spawn(|| judge(&halves[0], remembers));
+        judge(&halves[1], remembers);
+        other.join().map(drop).map_err(|_| anyhow::anyhow!("an evaluator panicked"))
+    })
 }
 
 fn timed(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Duration> {
@@ -53,10 +57,13 @@ fn timed(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<Duration> 
 }
 
 /// As the worker does it: a resource becomes a subject once, and every check of its kind looks at it.
-fn judge(work: &[(&Kind, usize)]) -> usize {
+fn judge(work: &[(&Kind, usize)], remembers: bool) -> usize {
     let mut evaluator = Evaluator::new();
     let mut failed = 0;
     for (kind, number) in work {
+        if !remembers {
+            evaluator.forget();
+        }
         let one = &kind.resources[number % kind.resources.len()];
         // A stored resource comes without facts and without an input made for the engine.
         let subject = Subject { input: plumbline_policy::engine::Input::default(), ..one.clone() }.with_facts();

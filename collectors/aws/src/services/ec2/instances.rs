@@ -146,6 +146,8 @@ fn with_edges(scope: &Scope, mut build: Build, found: &Instance) -> Build {
         .edge("subnet", maybe_uid(scope, "subnet", found.subnet_id()))
         .edge("vpc", maybe_uid(scope, "vpc", found.vpc_id()))
         .edge("image", maybe_uid(scope, "image", found.image_id()))
+        // As a node of a cluster names it, which knows neither account nor region.
+        .edge("machine", found.instance_id().map(|id| format!("machine:aws/{id}")))
         .edge("instance_profile", found.iam_instance_profile().and_then(|profile| profile.arn()))
         // A key pair's id is not told with the instance; its uid goes by its name, which is unique in a region.
         .edge("key_pair", found.key_name().map(|name| uid(scope, "key-pair", name)))
