@@ -10,7 +10,6 @@ mod accounts;
 mod attributes;
 mod budget;
 mod client;
-mod environment;
 mod guard;
 mod probe;
 mod reader;

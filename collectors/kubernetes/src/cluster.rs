@@ -3,13 +3,12 @@
 use crate::client::Client;
 use crate::discovery::Discovered;
 use crate::error::ReadError;
-use crate::held::{Kept, Name};
 use crate::live::{Cluster, Kubelet};
 use crate::resource::labels;
 use futures::stream::{self, StreamExt};
 use plumbline_core::resource::Unread;
 use serde_json::{Value, json};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -70,26 +69,6 @@ pub(crate) async fn anonymous(client: &Client) -> Result<Value, Unread> {
     Ok(json!({ "healthz": answers(healthz), "api": answers(api), "version": answers(version) }))
 }
 
-/// The cloud account of the nodes' machines: the one that the cluster's name has in it, or else the only one whose roles
-/// the cluster's service accounts take.
-pub(crate) fn account(name: Option<&str>, accounts: &[(Name, Kept)]) -> Option<String> {
-    let of_arn = |arn: &str| {
-        let account = arn.split(':').nth(4)?;
-        let sound = arn.starts_with("arn:aws") && account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-        sound.then(|| account.to_owned())
-    };
-    if let Some(account) = name.and_then(of_arn) {
-        return Some(account);
-    }
-    let roles = accounts.iter().filter_map(|(_, kept)| {
-        let Kept::Object { body, .. } = kept else { return None };
-        let body: Value = serde_json::from_slice(body).ok()?;
-        of_arn(body.pointer("/metadata/annotations/eks.amazonaws.com~1role-arn")?.as_str()?)
-    });
-    let mut found: BTreeSet<String> = roles.collect();
-    if found.len() == 1 { found.pop_first() } else { None }
-}
-
 /// The settings of each kubelet: asked for when they are not known, or were not for a while. Where one is refused for want of
 /// the permission all are, and the others are not asked for.
 pub(crate) async fn kubelets(cluster: &Cluster, nodes: &[&str]) -> HashMap<String, Result<Value, Unread>> {
@@ -126,27 +105,5 @@ async fn kubelet(client: &Client, node: &str) -> Result<Value, Unread> {
     match read.get_mut("kubeletconfig").map(Value::take) {
         Some(config) if config.is_object() => Ok(config),
         _ => Err(failed("the kubelet does not tell its settings")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::Part;
-    use crate::held::fold;
-    use crate::pod::Sharing;
-
-    #[test]
-    fn the_account_is_the_clusters_own_or_the_only_one_there_is() {
-        let account_of = |role: &str| {
-            let object = json!({ "metadata": { "name": role, "annotations": { "eks.amazonaws.com/role-arn": role } } });
-            fold(Part::ServiceAccounts, "v1", &object, &mut Sharing::default())
-        };
-        let one = account_of("arn:aws:iam::111122223333:role/a");
-        let other = account_of("arn:aws:iam::444455556666:role/b");
-        let arn = "arn:aws:eks:eu-west-1:777788889999:cluster/shop";
-        assert_eq!(account(Some(arn), std::slice::from_ref(&one)).as_deref(), Some("777788889999"));
-        assert_eq!(account(Some("shop"), std::slice::from_ref(&one)).as_deref(), Some("111122223333"));
-        assert_eq!(account(None, &[one, other]), None);
     }
 }

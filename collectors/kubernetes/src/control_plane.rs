@@ -34,6 +34,7 @@ pub(crate) fn components(naming: &Naming, workload: &Resource) -> Vec<Resource> 
                 "image": container.get("image"),
                 "flags": flags(&command),
                 "command": command,
+                "environment": environment(container),
                 "volumes": each(spec, &["volumes"]),
             });
             let fields = if let Value::Object(fields) = fields { fields } else { Map::new() };
@@ -49,17 +50,29 @@ pub(crate) fn components(naming: &Naming, workload: &Resource) -> Vec<Resource> 
 }
 
 /// Command and arguments, in one list.
-fn command(container: &Value) -> Vec<String> {
+pub(crate) fn command(container: &Value) -> Vec<String> {
     let words = ["command", "args"].iter().flat_map(|list| each(container, &[list]));
     words.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Which component a command starts: by its own name, or as the first word after a program that is all of them.
-fn component(command: &[String]) -> Option<&'static str> {
+pub(crate) fn component(command: &[String]) -> Option<&'static str> {
     command.iter().take(2).find_map(|word| {
         let base = word.rsplit('/').next().unwrap_or(word);
         COMPONENTS.into_iter().find(|component| *component == base)
     })
+}
+
+/// Whether a variable sets what a flag may set as well.
+pub(crate) fn is_flag(name: &str) -> bool {
+    let secret = ["PASSWORD", "TOKEN", "SECRET"].iter().any(|word| name.contains(word));
+    (name.starts_with("ETCD_") || name.starts_with("KUBE")) && !secret
+}
+
+/// The variables that set a component up.
+fn environment(container: &Value) -> Vec<Value> {
+    let flags = each(container, &["env"]).iter().filter(|variable| variable.get("value").is_some());
+    flags.map(|variable| json!({ "name": variable["name"], "value": variable["value"] })).collect()
 }
 
 /// The flags of a command: `--a=b`, `--a b`, and `--a` alone, which means true.

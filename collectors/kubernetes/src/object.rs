@@ -1,6 +1,9 @@
 //! What is kept of an object: the attributes that the catalogue names, and nothing that changes by itself.
 
 use crate::api::Part;
+use crate::control_plane;
+use crate::reference::CONTAINERS;
+use plumbline_core::environment;
 use serde_json::{Map, Value, json};
 
 /// The longest annotation that is kept, in bytes.
@@ -36,7 +39,29 @@ pub(crate) fn template(of: &Value) -> Value {
     let mut kept = Map::new();
     kept.extend(metadata.get("labels").map(|labels| ("labels".to_owned(), labels.clone())));
     kept.extend(annotations(metadata).map(|kept| ("annotations".to_owned(), kept)));
-    json!({ "metadata": kept, "spec": of.get("spec").cloned().unwrap_or(Value::Null) })
+    let mut spec = of.get("spec").cloned().unwrap_or(Value::Null);
+    for list in CONTAINERS {
+        let containers = spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten();
+        containers.for_each(without_values);
+    }
+    json!({ "metadata": kept, "spec": spec })
+}
+
+/// Takes the values of a container's variables, any of which may be a secret. A component of the control plane is also
+/// set up by variables, which are flags of it.
+fn without_values(container: &mut Value) {
+    let component = control_plane::component(&control_plane::command(container)).is_some();
+    for variable in container.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten() {
+        if variable.get("valueFrom").is_some() {
+            continue;
+        }
+        let word = |field: &str| variable.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (name, value) = (word("name"), word("value"));
+        *variable = environment::variable(&name, &value);
+        if component && control_plane::is_flag(&name) {
+            variable["value"] = json!(value);
+        }
+    }
 }
 
 /// The one owner that manages an object: its kind, name and API version.
@@ -168,6 +193,24 @@ mod tests {
             }})
         };
         assert_eq!(keep(Part::Nodes, &node("1")), keep(Part::Nodes, &node("2")));
+    }
+
+    #[test]
+    fn variables_come_without_values_but_for_flags_of_the_control_plane() {
+        let variables = json!([
+            { "name": "PASSWORD", "value": "hush" }, { "name": "ETCD_DATA_DIR", "value": "/var/lib/etcd" },
+            { "name": "KEY", "valueFrom": { "secretKeyRef": { "name": "s", "key": "k" } } }, { "name": "NONE" },
+        ]);
+        let kept = template(&json!({ "spec": {
+            "initContainers": [{ "name": "init", "env": variables }],
+            "containers": [{ "name": "etcd", "command": ["etcd"], "env": variables }],
+        }}));
+        assert!(!kept.to_string().contains("hush"));
+        let init = &kept["spec"]["initContainers"][0]["env"];
+        assert_eq!(init[0], json!({ "name": "PASSWORD", "form": "text" }));
+        assert_eq!((&init[1]["value"], &init[2]["valueFrom"]["secretKeyRef"]["name"]), (&Value::Null, &json!("s")));
+        assert_eq!(init[3]["form"], "empty");
+        assert_eq!(kept["spec"]["containers"][0]["env"][1]["value"], "/var/lib/etcd");
     }
 
     #[test]

@@ -10,7 +10,10 @@ pub(crate) const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephem
 /// The edges of a template.
 pub(crate) fn of_template(naming: &Naming, namespace: &str, template: &Value) -> Vec<Edge> {
     let Some(spec) = template.get("spec").filter(|spec| spec.is_object()) else { return Vec::new() };
-    let mut edges = vec![Edge::new("service_account", naming.uid("serviceaccounts", namespace, account(spec)))];
+    let mut edges = vec![
+        Edge::new("service_account", naming.uid("serviceaccounts", namespace, account(spec))),
+        Edge::new("subject", naming.subject("ServiceAccount", namespace, account(spec))),
+    ];
     let mut to = |relation: &str, plural: &str, name: Option<&Value>| {
         if let Some(name) = name.and_then(Value::as_str).filter(|name| !name.is_empty()) {
             edges.push(Edge::new(relation, naming.uid(plural, namespace, name)));
@@ -79,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_template_leads_to_all_that_it_names() {
-        let naming = Naming { cluster: "c".to_owned(), account: None };
+        let naming = Naming { cluster: "c".to_owned() };
         let template = json!({ "spec": {
             "serviceAccountName": "api",
             "imagePullSecrets": [{ "name": "pull" }],
@@ -96,6 +99,7 @@ mod tests {
             names,
             [
                 "serviceaccounts/shop/api",
+                "subjects/ServiceAccount/shop/api",
                 "secrets/shop/pull",
                 "secrets/shop/tls",
                 "persistentvolumeclaims/shop/data",

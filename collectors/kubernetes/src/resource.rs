@@ -4,6 +4,7 @@ use crate::api::{Api, Part, reader};
 use crate::held::{Kept, Name};
 use plumbline_core::resource::{Edge, Resource};
 use plumbline_core::scope::ScopeKey;
+use plumbline_core::stack;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -12,8 +13,6 @@ use std::collections::BTreeMap;
 pub(crate) struct Naming {
     /// The cluster's uid.
     pub(crate) cluster: String,
-    /// The cloud account that the nodes' machines belong to, where it is known.
-    pub(crate) account: Option<String>,
 }
 
 impl Naming {
@@ -78,15 +77,15 @@ impl Naming {
     fn edges(&self, part: Part, namespace: &str, of: &Map<String, Value>) -> Vec<Edge> {
         let spec = of.get("spec").unwrap_or(&Value::Null);
         match part {
-            Part::Nodes => self.machine(spec).into_iter().collect(),
+            Part::Nodes => machine(spec).into_iter().collect(),
             Part::ServiceAccounts => {
                 let role = of["metadata"].pointer("/annotations/eks.amazonaws.com~1role-arn").and_then(Value::as_str);
                 role.map(|arn| Edge::new("cloud_role", arn)).into_iter().collect()
             }
             Part::RoleBindings | Part::ClusterRoleBindings => self.binding(namespace, of),
-            Part::Services => balancers(of),
+            Part::Services => addresses(of),
             Part::Ingresses => {
-                let mut edges = balancers(of);
+                let mut edges = addresses(of);
                 edges.extend(
                     each(spec, &["rules"])
                         .iter()
@@ -104,9 +103,9 @@ impl Naming {
                     .flat_map(|listener| each(listener, &["tls", "certificateRefs"]))
                     .map(|to| self.reference("secret", "secrets", namespace, to))
                     .collect();
-                let addresses = of.get("status").map(|status| each(status, &["addresses"])).unwrap_or_default();
-                let values = addresses.iter().filter_map(|address| address.get("value")?.as_str());
-                edges.extend(values.map(|value| Edge::new("load_balancer", value)));
+                let named = of.get("status").map(|status| each(status, &["addresses"])).unwrap_or_default();
+                let values = named.iter().filter_map(|address| address.get("value")?.as_str());
+                edges.extend(values.map(address));
                 edges
             }
             Part::HttpRoutes | Part::GrpcRoutes | Part::TlsRoutes | Part::TcpRoutes => {
@@ -176,33 +175,24 @@ impl Naming {
             format!("k8s://{cluster}/subjects/{kind}/{name}")
         }
     }
-
-    /// The machine that a node is, as the cloud's collector names it.
-    fn machine(&self, spec: &Value) -> Option<Edge> {
-        let id = spec.get("providerID")?.as_str()?;
-        if let Some(rest) = id.strip_prefix("azure://") {
-            return Some(Edge::new("instance", rest));
-        }
-        let (zone, instance) = id.strip_prefix("aws:///")?.split_once('/')?;
-        let region = zone.trim_end_matches(|letter: char| letter.is_ascii_lowercase());
-        // A local zone has more after its region than a letter.
-        let region: Vec<&str> = region.split('-').take(if region.starts_with("us-gov-") { 4 } else { 3 }).collect();
-        let region = region.join("-");
-        let partition = match region.get(..3) {
-            Some("cn-") => "aws-cn",
-            Some("us-") if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
-        let account = self.account.as_deref()?;
-        Some(Edge::new("instance", format!("arn:{partition}:ec2:{region}:{account}:instance/{instance}")))
-    }
 }
 
-fn balancers(of: &Map<String, Value>) -> Vec<Edge> {
+/// The machine that a node is, as the cloud's collector names it too.
+fn machine(spec: &Value) -> Option<Edge> {
+    let uid = stack::machine_uid(spec.get("providerID")?.as_str()?)?;
+    Some(Edge::new("machine", uid))
+}
+
+/// A name that leads here, as the load balancer has it too.
+fn address(name: &str) -> Edge {
+    Edge::new("address", format!("dns:{}", name.to_ascii_lowercase()))
+}
+
+fn addresses(of: &Map<String, Value>) -> Vec<Edge> {
     let ingress = of.get("status").map(|status| each(status, &["loadBalancer", "ingress"])).unwrap_or_default();
     let word = |of: &Value, field: &str| of.get(field).and_then(Value::as_str).map(str::to_owned);
     let names = ingress.iter().filter_map(|at| word(at, "hostname").or_else(|| word(at, "ip")));
-    names.map(|name| Edge::new("load_balancer", name)).collect()
+    names.map(|name| address(&name)).collect()
 }
 
 /// The members of a list within objects.
@@ -229,21 +219,14 @@ mod tests {
     use serde_json::json;
 
     fn naming() -> Naming {
-        Naming { cluster: "c1".to_owned(), account: Some("111122223333".to_owned()) }
+        Naming { cluster: "c1".to_owned() }
     }
 
     #[test]
     fn a_node_leads_to_its_machine_as_the_cloud_names_it() {
-        for (id, expected) in [
-            ("aws:///eu-west-1a/i-0abc", Some("arn:aws:ec2:eu-west-1:111122223333:instance/i-0abc")),
-            ("aws:///us-gov-west-1a/i-1", Some("arn:aws-us-gov:ec2:us-gov-west-1:111122223333:instance/i-1")),
-            ("aws:///us-west-2-lax-1a/i-2", Some("arn:aws:ec2:us-west-2:111122223333:instance/i-2")),
-            ("azure:///subscriptions/s/vm", Some("/subscriptions/s/vm")),
-            ("kind://docker/kind/kind-worker", None),
-        ] {
-            let edge = naming().machine(&json!({ "providerID": id }));
-            assert_eq!(edge.as_ref().map(|edge| edge.to.as_str()), expected, "{id}");
-        }
+        let edge = machine(&json!({ "providerID": "aws:///eu-west-1a/i-0abc" })).unwrap();
+        assert_eq!((edge.relation.as_str(), edge.to.as_str()), ("machine", "machine:aws/i-0abc"));
+        assert_eq!(machine(&json!({})), None);
     }
 
     #[test]
@@ -265,7 +248,7 @@ mod tests {
             "rules": [{ "http": { "paths": [{ "backend": { "service": { "name": "web" } } }] } }],
             "defaultBackend": { "service": { "name": "rest" } },
             "tls": [{ "secretName": "cert" }],
-        }, "status": { "loadBalancer": { "ingress": [{ "hostname": "lb.example.com" }] } } });
+        }, "status": { "loadBalancer": { "ingress": [{ "hostname": "LB.example.com" }] } } });
         let mut edges = naming().edges(Part::Ingresses, "shop", of.as_object().unwrap());
         tidy(&mut edges);
         let to: Vec<&str> = edges.iter().map(|edge| edge.to.as_str()).collect();

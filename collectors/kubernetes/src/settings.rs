@@ -34,9 +34,6 @@ pub struct Settings {
     /// Whether the cluster is watched between polls.
     #[serde(default = "yes")]
     pub watch: bool,
-    /// The cloud account that the nodes' machines belong to, where the cluster does not say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cloud_account: Option<String>,
 }
 
 fn yes() -> bool {
@@ -93,11 +90,6 @@ impl Settings {
         }
         certificates(self.ca.as_deref())?;
         self.check_namespaces()?;
-        if let Some(account) = &self.cloud_account
-            && !(account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
-        {
-            return Err(format!("{account} is not an AWS account: it has twelve digits."));
-        }
         match &self.auth {
             Auth::Token if server.is_none() => Err("The address of the API server is missing.".to_owned()),
             Auth::InCluster if operator.own_cluster.is_none() => {
@@ -216,16 +208,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_namespace_no_account_and_no_role_is_refused() {
+    fn what_is_no_namespace_and_no_role_is_refused() {
         let with = |more: Value| {
             let mut settings = json!({ "server": "https://c.example.com", "auth": { "by": "token" } });
             settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             check(settings, json!({ "token": "t" }))
         };
-        assert_eq!(with(json!({ "namespaces": ["shop", "shop-2"], "cloud_account": "111122223333" })), Ok(()));
+        assert_eq!(with(json!({ "namespaces": ["shop", "shop-2"] })), Ok(()));
         assert!(with(json!({ "namespaces": ["Shop"] })).is_err());
         assert!(with(json!({ "namespaces": ["../secrets"] })).is_err());
-        assert!(with(json!({ "cloud_account": "1111" })).is_err());
         assert!(with(json!({ "ca": "no certificate" })).is_err());
         let key = json!({ "access_key_id": "a", "secret_access_key": "b" });
         let eks = json!({ "auth": { "by": "eks", "cluster": "shop", "region": "eu-west-1", "role": "admin" } });

@@ -258,7 +258,7 @@ mod tests {
     }
 
     fn subjects(written: &Written) -> Vec<Resource> {
-        let naming = Naming { cluster: "c".to_owned(), account: None };
+        let naming = Naming { cluster: "c".to_owned() };
         let used = Ok(HashMap::from([("k8s://c/serviceaccounts/shop/ci".to_owned(), 2)]));
         let subjects = Subjects::of(written);
         let all: Vec<Resource> = subjects.resources(&naming, &used).collect();

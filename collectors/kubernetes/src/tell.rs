@@ -57,7 +57,7 @@ impl<'a> Telling<'a> {
             cluster,
             settings,
             discovered,
-            naming: Naming { cluster: uid, account: None },
+            naming: Naming { cluster: uid },
             sink,
             known: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -76,7 +76,6 @@ impl<'a> Telling<'a> {
         let parts = APIS.iter().map(|api| api.part).filter(|part| *part != Part::Secrets || self.settings.secrets);
         let wanted = places(parts, &self.settings.places());
         self.known = self.cluster.freshen(&wanted, &self.discovered).await;
-        self.naming.account = self.account();
         // Workloads first: services and subjects look at them.
         let (workloads, others): (Vec<_>, Vec<_>) = spots.into_iter().partition(|((ours, _), _)| *ours == WORKLOAD);
         for ((_, place), parts) in workloads {
@@ -123,14 +122,6 @@ impl<'a> Telling<'a> {
         let denied = ends.iter().position(|end| matches!(end, Outcome::Denied { .. }));
         let broken = denied.or_else(|| ends.iter().position(|end| !end.is_complete()));
         broken.map_or(Outcome::Complete, |at| ends[at].clone())
-    }
-
-    fn account(&self) -> Option<String> {
-        let places = places([Part::ServiceAccounts], &self.settings.places());
-        let held = self.cluster.held();
-        let accounts: Vec<(Name, Kept)> = places.iter().flat_map(|place| held.look(place)).collect();
-        drop(held);
-        self.settings.cloud_account.clone().or_else(|| cluster::account(self.cluster.name.as_deref(), &accounts))
     }
 
     async fn workloads(&mut self, place: Option<String>, parts: &[Place]) -> Result<(), CollectError> {

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod clock;
 pub mod collect;
+pub mod environment;
 pub mod id;
 pub mod kind;
 pub mod layer;

@@ -104,3 +104,57 @@ eks_ami := {
 	"AL2_x86_64_GPU": "2025-11-26",
 	"AL2_ARM_64": "2025-11-26",
 }
+
+# Last day of fixes by the project. Source: https://kubernetes.io/releases/patch-releases/. Nothing is known yet of those
+# that are newer.
+kubernetes := {
+	"1.19": "2021-10-28",
+	"1.20": "2022-02-28",
+	"1.21": "2022-06-28",
+	"1.22": "2022-10-28",
+	"1.23": "2023-02-28",
+	"1.24": "2023-07-28",
+	"1.25": "2023-10-27",
+	"1.26": "2024-02-28",
+	"1.27": "2024-06-28",
+	"1.28": "2024-10-28",
+	"1.29": "2025-02-28",
+	"1.30": "2025-06-28",
+	"1.31": "2025-10-28",
+	"1.32": "2026-02-28",
+	"1.33": "2026-06-28",
+	"1.34": "2026-10-27",
+}
+
+# "1.31" of "v1.31.4-eks-aa".
+kubernetes_minor(version) := regex.find_n(`1\.[0-9]+`, version, 1)[0] if regex.match(`^v?1\.[0-9]+(\.|$|\+|-)`, version)
+
+kubernetes_until(version) := kubernetes[version]
+
+kubernetes_until(version) := "2021-01-01" if minor(version) < 19
+
+# Last day of fixes that everybody gets, by the beginning of what a node calls its operating system; a name that stands in
+# another is told by what follows. Sources: the vendors' own tables, most of them by way of https://endoflife.date/.
+node_os := {
+	"Ubuntu 16.04": "2021-04-30",
+	"Ubuntu 18.04": "2023-05-31",
+	"Ubuntu 20.04": "2025-05-29",
+	"Ubuntu 22.04": "2027-06-01",
+	"Ubuntu 24.04": "2029-05-31",
+	"Debian GNU/Linux 9 ": "2020-07-18",
+	"Debian GNU/Linux 10 ": "2022-09-10",
+	"Debian GNU/Linux 11 ": "2024-08-14",
+	"Debian GNU/Linux 12 ": "2026-07-11",
+	"Debian GNU/Linux 13 ": "2028-08-09",
+	"Amazon Linux 2 ": "2026-06-30",
+	"Amazon Linux 2023": "2029-06-30",
+	"CentOS Linux 7 ": "2024-06-30",
+	"CentOS Linux 8": "2021-12-31",
+	"Red Hat Enterprise Linux Server 7": "2024-06-30",
+	"Red Hat Enterprise Linux 8": "2029-05-31",
+	"Red Hat Enterprise Linux 9": "2032-05-31",
+	"Rocky Linux 8": "2029-05-31",
+	"Rocky Linux 9": "2032-05-31",
+}
+
+node_os_until(image) := node_os[[name | some name, _ in node_os; startswith(concat("", [image, " "]), name)][0]]

@@ -34,6 +34,10 @@ pub fn exposure(subject: &Subject) -> Exposure {
         "aws.eks.cluster" => yes("resourcesVpcConfig/endpointPublicAccess"),
         "aws.lambda.function" => text_has(at("FunctionUrlConfigs"), "NONE") || anyone,
         "aws.s3.bucket" => (anyone && !blocks(at("PublicAccessBlockConfiguration"))) || yes("PolicyStatus/IsPublic"),
+        "kubernetes.service" | "kubernetes.ingress" | "kubernetes.gateway" => reach(subject) == Some("internet"),
+        // Whoever reaches the API server is that subject.
+        "kubernetes.subject" => is("name", "system:anonymous") || is("name", "system:unauthenticated"),
+        "kubernetes.cluster" => yes("anonymous/api"),
         _ => anyone,
     };
     match subject.kind.as_str() {
@@ -43,8 +47,15 @@ pub fn exposure(subject: &Subject) -> Exposure {
         | "aws.logs.metric_filter"
         | "aws.cloudwatch.alarm"
         | "aws.config.recorder" => Exposure::None,
+        "kubernetes.service" if reach(subject) == Some("cluster") => Exposure::None,
         _ => Exposure::Private,
     }
+}
+
+/// How far what a cluster publishes can be reached, as its facts say.
+fn reach(subject: &Subject) -> Option<&str> {
+    let fact = subject.kind.strip_prefix("kubernetes.")?;
+    subject.facts.get(fact)?.get("reach")?.as_str()
 }
 
 fn lookup<'a>(subject: &'a Subject, path: &str) -> Option<&'a Value> {
@@ -109,6 +120,17 @@ mod tests {
         };
         assert_eq!(exposure(&group("0.0.0.0/0")), Exposure::Internet);
         assert_eq!(exposure(&group("10.0.0.0/8")), Exposure::Private);
+    }
+
+    #[test]
+    fn what_a_cluster_publishes_is_as_exposed_as_it_says() {
+        let service = |kind: &str| exposure(&subject("kubernetes.service", json!({ "spec": { "type": kind } })));
+        assert_eq!(service("LoadBalancer"), Exposure::Internet);
+        assert_eq!(service("NodePort"), Exposure::Private);
+        assert_eq!(service("ClusterIP"), Exposure::None);
+        let ingress =
+            |class: &str| exposure(&subject("kubernetes.ingress", json!({ "spec": { "ingressClassName": class } })));
+        assert_eq!((ingress("nginx"), ingress("internal")), (Exposure::Internet, Exposure::Private));
     }
 
     #[test]

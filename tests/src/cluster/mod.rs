@@ -18,7 +18,6 @@ mod watch;
 mod write;
 
 pub use faults::Fault;
-pub use state::State;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};

@@ -30,7 +30,7 @@ pub(super) struct Happened {
 
 /// The whole cluster.
 #[derive(Default)]
-pub struct State {
+pub(super) struct State {
     pub(super) objects: BTreeMap<At, Arc<Value>>,
     pub(super) version: u64,
     pub(super) events: VecDeque<Happened>,
@@ -45,7 +45,7 @@ pub struct State {
 }
 
 /// The cluster, and who waits for something to happen.
-pub struct Shared {
+pub(super) struct Shared {
     state: Mutex<State>,
     changed: watch::Sender<u64>,
 }

@@ -4,11 +4,11 @@ mod layers;
 
 use super::ecr::repository_of;
 use crate::attributes::{document, object};
-use crate::environment;
 use crate::reader::{Build, Detail, ReadError, Reader, Scope, reader, side_by_side};
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::types::{EnvironmentResponse, FunctionConfiguration, FunctionUrlConfig, PackageType};
+use plumbline_core::environment;
 use serde_json::Value;
 
 pub(super) const READERS: &[Reader] = &[reader!("lambda.functions", functions), reader!("lambda.layers", layers::read)];

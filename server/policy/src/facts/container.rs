@@ -78,7 +78,7 @@ fn is_secret(name: &str, form: &str) -> bool {
     }
 }
 
-fn names_a_secret(name: &str) -> bool {
+pub(super) fn names_a_secret(name: &str) -> bool {
     /// Words that mean a secret by themselves.
     const SECRET: [&str; 13] = [
         "password",
@@ -199,7 +199,7 @@ pub(super) fn host_paths(volumes: &Value, definitions: &Value) -> Value {
         .collect()
 }
 
-fn reach(path: &str) -> &'static str {
+pub(super) fn reach(path: &str) -> &'static str {
     const SYSTEM: [&str; 12] =
         ["/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/sbin", "/sys", "/usr", "/var/lib"];
     let path = normal(path);
@@ -217,13 +217,21 @@ fn reach(path: &str) -> &'static str {
 
 /// Folders that hold the socket of a container runtime.
 fn holds_runtime_socket(path: &str) -> bool {
-    const FOLDERS: [&str; 7] =
-        ["/run", "/var/run", "/run/docker", "/var/run/docker", "/run/containerd", "/var/run/containerd", "/run/crio"];
+    const FOLDERS: [&str; 8] = [
+        "/run",
+        "/var/run",
+        "/run/docker",
+        "/var/run/docker",
+        "/run/containerd",
+        "/var/run/containerd",
+        "/run/crio",
+        "/var/run/crio",
+    ];
     FOLDERS.contains(&path)
 }
 
 /// The path without doubled slashes, `.`, `..` and a slash at the end.
-fn normal(path: &str) -> String {
+pub(super) fn normal(path: &str) -> String {
     if !path.starts_with('/') {
         return path.trim_end_matches(['/', '\\']).to_owned();
     }

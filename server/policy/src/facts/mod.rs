@@ -8,6 +8,7 @@ mod alarm;
 mod container;
 mod escalation;
 mod filter_pattern;
+mod kubernetes;
 mod net;
 mod policy;
 mod trail;
@@ -70,6 +71,7 @@ pub fn of(kind: &str, account: &str, attributes: &Map<String, Value>) -> Map<Str
         "aws.cloudtrail.trail" | "aws.cloudtrail.organization_trail" => {
             return members(trail::facts(at("EventSelectors"), at("AdvancedEventSelectors")));
         }
+        kind if kind.starts_with("kubernetes.") => kubernetes::of(kind, attributes),
         _ => Vec::new(),
     };
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

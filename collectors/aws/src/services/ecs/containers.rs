@@ -5,9 +5,9 @@
 
 use super::super::ecr::repository_of;
 use crate::attributes::object;
-use crate::environment;
 use crate::reader::Scope;
 use aws_sdk_ecs::types::{ContainerDefinition, LinuxParameters, LogConfiguration, LogDriver};
+use plumbline_core::environment;
 use serde_json::{Map, Value};
 
 pub(super) fn described(found: &ContainerDefinition) -> Value {

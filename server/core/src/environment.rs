@@ -1,20 +1,21 @@
 //! Environment variables without their values.
 //!
-//! A value may be a secret, so it never leaves this module. What stays of it is its form: enough for a check to tell a
-//! password from the ARN of a secret that holds one.
+//! A value may be a secret, so it never leaves the collector that saw it. What stays of it is its form: enough for a check
+//! to tell a password from the ARN of a secret that holds one.
 
-use crate::attributes::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The variable as an attribute: its name, and the form of its value.
-pub(crate) fn variable(name: &str, value: &str) -> Value {
-    object! { "name" => name, "form" => form(value) }
+#[must_use]
+pub fn variable(name: &str, value: &str) -> Value {
+    json!({ "name": name, "form": form(value) })
 }
 
 /// What a value looks like:
 /// `empty`, `boolean`, `number`, `reference` (an ARN, or a dynamic reference to a store of secrets), `path`, `url`,
 /// `url_with_password`, `access_key_id`, `private_key`, `token` (a form that a known issuer gives its tokens), or `text`.
-pub(crate) fn form(value: &str) -> &'static str {
+#[must_use]
+pub fn form(value: &str) -> &'static str {
     let value = value.trim();
     if value.is_empty() {
         "empty"

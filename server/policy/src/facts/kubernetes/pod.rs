@@ -1,0 +1,152 @@
+//! What a pod says of itself, apart from its containers.
+//!
+//! Shape: {os: `linux` | `windows` | null, host_network, host_pid, host_ipc, user_namespace, share_process_namespace,
+//! host_process, token: `mounted` | `not_mounted` | `by_account`, service_account, token_audiences, sysctls: [name],
+//! run_as_non_root, run_as_user, seccomp, apparmor, selinux, static, system_namespace, pull_secrets: [name],
+//! runtime_class, priority_class}. What is null there was not said.
+
+use super::{items, number, text, words};
+use serde_json::{Value, json};
+
+/// Annotation of a pod that the kubelet reads from a file rather than from the API.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// The facts of a pod's template.
+pub(super) fn facts(template: &Value) -> Value {
+    let spec = &template["spec"];
+    let context = &spec["securityContext"];
+    json!({
+        "os": spec["os"]["name"],
+        "host_network": is(&spec["hostNetwork"]),
+        "host_pid": is(&spec["hostPID"]),
+        "host_ipc": is(&spec["hostIPC"]),
+        "user_namespace": has_user_namespace(spec),
+        "share_process_namespace": is(&spec["shareProcessNamespace"]),
+        "host_process": is(&context["windowsOptions"]["hostProcess"]),
+        "token": token(&spec["automountServiceAccountToken"]),
+        "service_account": service_account(spec),
+        "token_audiences": token_audiences(&spec["volumes"]),
+        "sysctls": items(&context["sysctls"]).filter_map(|s| sysctl(&s["name"])).collect::<Vec<_>>(),
+        "run_as_non_root": context["runAsNonRoot"],
+        "run_as_user": number(&context["runAsUser"]),
+        "seccomp": context["seccompProfile"]["type"],
+        "apparmor": context["appArmorProfile"]["type"],
+        "selinux": selinux(&context["seLinuxOptions"]),
+        "static": !template["metadata"]["annotations"][MIRROR].is_null(),
+        "pull_secrets": items(&spec["imagePullSecrets"]).filter_map(|s| text(&s["name"])).collect::<Vec<_>>(),
+        "runtime_class": spec["runtimeClassName"],
+        "priority_class": spec["priorityClassName"],
+        "spreads": spreads(spec),
+    })
+}
+
+/// Switches are off unless they are turned on.
+pub(super) fn is(switch: &Value) -> bool {
+    switch == &Value::Bool(true)
+}
+
+/// Whether root in the pod is somebody else on the node.
+pub(super) fn has_user_namespace(spec: &Value) -> bool {
+    spec["hostUsers"] == Value::Bool(false)
+}
+
+pub(super) fn is_windows(spec: &Value) -> bool {
+    spec["os"]["name"].as_str().is_some_and(|os| os.eq_ignore_ascii_case("windows"))
+}
+
+fn token(automount: &Value) -> &'static str {
+    match automount {
+        Value::Bool(true) => "mounted",
+        Value::Bool(false) => "not_mounted",
+        _ => "by_account",
+    }
+}
+
+/// The account that the pod runs as; `serviceAccount` is its name of old.
+fn service_account(spec: &Value) -> &str {
+    text(&spec["serviceAccountName"]).or_else(|| text(&spec["serviceAccount"])).unwrap_or("default")
+}
+
+/// Audiences of tokens that the pod asks for by itself; empty text stands for the API server.
+fn token_audiences(volumes: &Value) -> Vec<&str> {
+    items(volumes)
+        .flat_map(|volume| items(&volume["projected"]["sources"]))
+        .filter_map(|source| source.get("serviceAccountToken"))
+        .map(|token| token["audience"].as_str().unwrap_or_default())
+        .collect()
+}
+
+/// A setting of the kernel by its dotted name: slashes are another way to write it.
+fn sysctl(name: &Value) -> Option<String> {
+    text(name).map(|name| name.replace('/', "."))
+}
+
+pub(super) fn selinux(options: &Value) -> Value {
+    if options.is_null() {
+        return Value::Null;
+    }
+    json!({ "type": text(&options["type"]), "user": text(&options["user"]), "role": text(&options["role"]) })
+}
+
+/// Whether something keeps the replicas of a workload from running on one node.
+fn spreads(spec: &Value) -> bool {
+    let affinity = &spec["affinity"]["podAntiAffinity"];
+    let asked = |list: &str| items(&affinity[list]).next().is_some();
+    items(&spec["topologySpreadConstraints"]).next().is_some()
+        || asked("requiredDuringSchedulingIgnoredDuringExecution")
+        || asked("preferredDuringSchedulingIgnoredDuringExecution")
+}
+
+/// Names of the volumes that a container may write to.
+pub(super) fn writable_mounts(container: &Value) -> Vec<&str> {
+    items(&container["volumeMounts"])
+        .filter(|mount| !is(&mount["readOnly"]))
+        .filter_map(|mount| text(&mount["name"]))
+        .collect()
+}
+
+/// Names of the capabilities in a list, in capitals and without `CAP_`, sorted and each once.
+pub(super) fn capability_names(list: &Value) -> Vec<String> {
+    let mut names: Vec<String> = words(list)
+        .into_iter()
+        .map(|name| name.trim().to_ascii_uppercase())
+        .map(|name| name.strip_prefix("CAP_").map_or_else(|| name.clone(), ToOwned::to_owned))
+        .filter(|name| !name.is_empty())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_is_off_or_null() {
+        let pod = facts(&json!({ "spec": { "containers": [] } }));
+        for switch in ["host_network", "host_pid", "host_ipc", "user_namespace", "host_process", "static"] {
+            assert_eq!(pod[switch], json!(false), "{switch}");
+        }
+        assert_eq!((&pod["token"], &pod["service_account"]), (&json!("by_account"), &json!("default")));
+        assert_eq!(facts(&Value::Null)["service_account"], json!("default"));
+    }
+
+    #[test]
+    fn a_user_namespace_takes_an_explicit_no() {
+        assert!(has_user_namespace(&json!({ "hostUsers": false })));
+        assert!(!has_user_namespace(&json!({ "hostUsers": true })) && !has_user_namespace(&json!({})));
+    }
+
+    #[test]
+    fn a_setting_of_the_kernel_has_two_spellings() {
+        let pod = facts(&json!({ "spec": { "securityContext": { "sysctls": [{ "name": "net/ipv4/ip_forward" }] } } }));
+        assert_eq!(pod["sysctls"], json!(["net.ipv4.ip_forward"]));
+    }
+
+    #[test]
+    fn capabilities_are_compared_without_their_prefix() {
+        assert_eq!(capability_names(&json!(["CAP_sys_admin", "NET_RAW", "net_raw", "", 7])), ["NET_RAW", "SYS_ADMIN"]);
+        assert!(capability_names(&Value::Null).is_empty());
+    }
+}
