@@ -253,7 +253,7 @@ mod tests {
         tidy(&mut edges);
         let to: Vec<&str> = edges.iter().map(|edge| edge.to.as_str()).collect();
         let expected = [
-            "lb.example.com",
+            "dns:lb.example.com",
             "k8s://c1/secrets/shop/cert",
             "k8s://c1/services/shop/rest",
             "k8s://c1/services/shop/web",
