@@ -31,6 +31,10 @@ const fn against(from: &'static str, relation: &'static str) -> Passage {
     Passage { from, relation, way: Way::Against }
 }
 
+const fn same(from: &'static str, relation: &'static str) -> Passage {
+    Passage { from, relation, way: Way::Same }
+}
+
 /// All passages. What is reached is as exposed as what it is reached through.
 pub const PASSAGES: &[Passage] = &[
     along("aws.elb.load_balancer", "target_group"),
@@ -40,10 +44,10 @@ pub const PASSAGES: &[Passage] = &[
     along("aws.lambda.function", "image"),
     against("aws.autoscaling.group", "target_group"),
     along("aws.autoscaling.group", "instance"),
-    Passage { from: "kubernetes.node", relation: "machine", way: Way::Same },
-    against("kubernetes.ingress", "load_balancer"),
-    against("kubernetes.service", "load_balancer"),
-    against("kubernetes.gateway", "load_balancer"),
+    same("kubernetes.node", "machine"),
+    same("kubernetes.ingress", "address"),
+    same("kubernetes.service", "address"),
+    same("kubernetes.gateway", "address"),
     against("kubernetes.gateway_route", "gateway"),
     along("kubernetes.gateway_route", "service"),
     along("kubernetes.ingress", "service"),
@@ -59,7 +63,7 @@ pub const NEXT: &[Passage] = &[
     along("kubernetes.service_account", "cloud_role"),
     along("kubernetes.workload", "secret"),
     along("kubernetes.workload", "node"),
-    Passage { from: "aws.ec2.instance", relation: "machine", way: Way::Same },
+    same("aws.ec2.instance", "machine"),
     along("aws.ec2.instance", "role"),
     along("aws.ecs.task_definition", "role"),
     along("aws.ecs.task_definition", "secret"),
@@ -82,6 +86,12 @@ pub fn machine_uid(provider_id: &str) -> Option<String> {
         "azure" | "gce" => Some(format!("machine:{cloud}/{}", rest.trim_start_matches('/').to_lowercase())),
         _ => None,
     }
+}
+
+/// The uid of a name in the domain name system, under which a load balancer is known to the cluster that asked for it.
+#[must_use]
+pub fn address_uid(hostname: &str) -> String {
+    format!("dns:{}", hostname.trim_end_matches('.').to_lowercase())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::attributes::object;
 use crate::reader::{Build, Detail, ReadError, Reader, Scope, reader, side_by_side};
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{Listener, LoadBalancer};
+use plumbline_core::stack::address_uid;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -121,7 +122,10 @@ fn with_edges(scope: &Scope, mut build: Build, found: &LoadBalancer) -> Build {
     for zone in found.availability_zones() {
         build = build.edge("subnet", zone.subnet_id().map(|id| scope.arn("ec2", &format!("subnet/{id}"))));
     }
-    build.edge("vpc", found.vpc_id().map(|id| scope.arn("ec2", &format!("vpc/{id}"))))
+    build
+        .edge("vpc", found.vpc_id().map(|id| scope.arn("ec2", &format!("vpc/{id}"))))
+        // As the cluster that asked for it names it.
+        .edge("address", found.dns_name().map(address_uid))
 }
 
 async fn target_groups(scope: &Scope) -> Result<(), ReadError> {

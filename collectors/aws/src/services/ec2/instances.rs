@@ -6,6 +6,7 @@ use crate::reader::{Build, Detail, ReadError, Scope};
 use aws_sdk_ec2::types::{
     Instance, InstanceBlockDeviceMapping, InstanceMetadataOptionsResponse, InstanceNetworkInterface,
 };
+use plumbline_core::stack::machine_uid;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -147,7 +148,7 @@ fn with_edges(scope: &Scope, mut build: Build, found: &Instance) -> Build {
         .edge("vpc", maybe_uid(scope, "vpc", found.vpc_id()))
         .edge("image", maybe_uid(scope, "image", found.image_id()))
         // As a node of a cluster names it, which knows neither account nor region.
-        .edge("machine", found.instance_id().map(|id| format!("machine:aws/{id}")))
+        .edge("machine", found.instance_id().and_then(|id| machine_uid(&format!("aws:///{id}"))))
         .edge("instance_profile", found.iam_instance_profile().and_then(|profile| profile.arn()))
         // A key pair's id is not told with the instance; its uid goes by its name, which is unique in a region.
         .edge("key_pair", found.key_name().map(|name| uid(scope, "key-pair", name)))
