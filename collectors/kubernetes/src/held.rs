@@ -162,7 +162,11 @@ impl Held {
             entry.told = true;
             (name.clone(), entry.kept.clone())
         });
-        Told { here: here.collect(), departed: std::mem::take(&mut shelf.departed) }
+        let here = here.collect();
+        // What came, went and came again is here.
+        let gone: BTreeMap<Name, Kept> = std::mem::take(&mut shelf.departed).into_iter().collect();
+        let departed = gone.into_iter().filter(|(name, _)| !shelf.entries.contains_key(name)).collect();
+        Told { here, departed }
     }
 
     /// What is held of a place, for what is made of it beside its own resources.
@@ -252,6 +256,16 @@ mod tests {
         let told = held.tell(&place());
         assert_eq!((told.here.len(), told.departed.len()), (0, 1));
         assert!(held.tell(&place()).departed.is_empty());
+        for _ in 0..2 {
+            held.take(&place(), turn, put(service("again", "ClusterIP")));
+            held.take(&place(), turn, Change::Gone(service("again", "").0));
+        }
+        assert_eq!(held.tell(&place()).departed.len(), 1, "once, however often");
+        held.take(&place(), turn, put(service("back", "ClusterIP")));
+        held.take(&place(), turn, Change::Gone(service("back", "").0));
+        held.take(&place(), turn, put(service("back", "ClusterIP")));
+        let told = held.tell(&place());
+        assert_eq!((told.here.len(), told.departed.len()), (1, 0), "it is here");
     }
 
     #[test]

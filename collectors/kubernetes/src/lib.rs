@@ -13,6 +13,7 @@ mod connect;
 mod control_plane;
 mod credential;
 mod discovery;
+mod edges;
 mod error;
 mod follow;
 mod guard;

@@ -189,6 +189,12 @@ fn who(subject: &Value, at: &str) -> Who {
     Who { kind, namespace, name }
 }
 
+/// The uid of the subject that a binding names.
+pub(crate) fn uid(naming: &Naming, subject: &Value, at: &str) -> String {
+    let who = who(subject, at);
+    naming.subject(&who.kind, &who.namespace, &who.name)
+}
+
 fn rules(role: &Value) -> Value {
     let lists = ["apiGroups", "resources", "verbs", "resourceNames", "nonResourceURLs"];
     let rules = each(role, &["rules"])
