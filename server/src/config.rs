@@ -3,13 +3,14 @@
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use plumbline_kubernetes::OwnCluster;
 use plumbline_store::seal::Keyring;
 use plumbline_worker::feeds::{self, Feed};
 use rand::RngCore;
 use secrecy::SecretString;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 /// Reads a variable, or the file that its `_FILE` twin names.
@@ -104,6 +105,25 @@ pub fn public_url(listen: &str) -> anyhow::Result<Url> {
 /// When it is set to anything but yes or no.
 pub fn private_endpoints() -> anyhow::Result<bool> {
     yes_or_no("PLUMBLINE_ALLOW_PRIVATE_ENDPOINTS")
+}
+
+/// The cluster that this server runs in, where the operator lets tenants connect it with the server's own service account:
+/// `PLUMBLINE_CONNECT_OWN_CLUSTER=yes`.
+///
+/// # Errors
+/// When it is set to anything but yes or no, or this is no pod.
+pub fn own_cluster() -> anyhow::Result<Option<OwnCluster>> {
+    if !yes_or_no("PLUMBLINE_CONNECT_OWN_CLUSTER")? {
+        return Ok(None);
+    }
+    let of_pod = |name: &str| -> anyhow::Result<String> {
+        variable(name)?
+            .with_context(|| format!("PLUMBLINE_CONNECT_OWN_CLUSTER is yes, but {name} is not set: this is no pod"))
+    };
+    let (host, port) = (of_pod("KUBERNETES_SERVICE_HOST")?, of_pod("KUBERNETES_SERVICE_PORT")?);
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let folder = PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount");
+    Ok(Some(OwnCluster { server: format!("https://{host}:{port}"), folder }))
 }
 
 /// Whether a proxy of ours stands in front and says who calls: `PLUMBLINE_BEHIND_PROXY=yes`.

@@ -1,4 +1,4 @@
-//! The demonstration: a tenant with a member of each role, connected to the stand-in cloud and to a registry through
+//! The demonstration: a tenant with a member of each role, connected to the stand-in cloud, a cluster and a registry through
 //! the ordinary collectors.
 
 use crate::feeds::{self, FeedKind};
@@ -25,6 +25,7 @@ const TENANT: (&str, &str) = ("Harbor Lane", "harbor-lane");
 const SECOND: (&str, &str) = ("Quiet Cove", "quiet-cove");
 const SOURCE: &str = "Harbor Lane organization";
 const REGISTRY: &str = "Harbor Lane registry";
+const CLUSTER: &str = "Harbor Lane cluster";
 const POLL_SECONDS: i32 = 60;
 
 /// How the seeded estate describes itself.
@@ -38,6 +39,15 @@ struct Estate {
     regions: Vec<String>,
     #[serde(default)]
     registry: Option<Registry>,
+    #[serde(default)]
+    cluster: Option<Cluster>,
+}
+
+/// How the cluster beside it describes itself.
+#[derive(Deserialize)]
+struct Cluster {
+    server: String,
+    token: SecretString,
 }
 
 /// How the registry beside it describes itself.
@@ -129,7 +139,17 @@ async fn sources(tx: &mut TenantTx, product: &Product, estate: &Estate) -> anyho
     if let Some(registry) = &estate.registry {
         ensure_source(tx, product, "registry", REGISTRY, images(registry)).await?;
     }
+    if let Some(cluster) = &estate.cluster {
+        ensure_source(tx, product, "kubernetes", CLUSTER, orchestra(cluster)).await?;
+    }
     Ok(())
+}
+
+/// The stand-in speaks no TLS, which is meant.
+fn orchestra(cluster: &Cluster) -> Connection {
+    let settings = json!({ "server": cluster.server, "plain_http": true, "auth": { "by": "token" } });
+    let secret = json!({ "token": cluster.token.expose_secret() });
+    Connection { settings, secret: SecretString::from(secret.to_string()) }
 }
 
 fn cloud(estate: &Estate) -> Connection {
@@ -191,7 +211,7 @@ fn greeting(url: &Url, password: &SecretString) -> String {
         let _ = writeln!(text, "  {:<30} {:<22} {}", email(role), password.expose_secret(), describe(role));
     }
     text.push_str(
-        "\nThe first polls of the stand-in cloud and of the registry have begun; the pages fill within a minute. \
+        "\nThe first polls of the stand-in cloud, the cluster and the registry have begun; the pages fill within a minute. \
          Ctrl-C stops everything.\n",
     );
     text

@@ -8,6 +8,7 @@ use plumbline_aws::{AwsCollector, Operator};
 use plumbline_core::clock::{SharedClock, SystemClock};
 use plumbline_core::collect::Collector;
 use plumbline_core::id::Mint;
+use plumbline_kubernetes::KubernetesCollector;
 use plumbline_policy::Catalogue;
 use plumbline_registry::RegistryCollector;
 use plumbline_store::reseal::reseal;
@@ -53,13 +54,16 @@ impl Product {
         let clock: SharedClock = Arc::new(SystemClock);
         let aws =
             AwsCollector::new(Operator { private_endpoints, identity: config::variable("PLUMBLINE_AWS_IDENTITY")? });
+        let own_cluster = config::own_cluster()?;
+        let kubernetes =
+            KubernetesCollector::new(plumbline_kubernetes::Operator { private_endpoints, own_cluster }, clock.clone());
         let registry = RegistryCollector::new(plumbline_registry::Operator { private_endpoints }, clock.clone());
         Ok(Self {
             database,
             keyring: Arc::new(keyring),
             mint: Arc::new(Mint::new(clock.clone(), StdRng::from_os_rng())),
             clock,
-            collectors: Arc::from(vec![Arc::new(aws) as Arc<dyn Collector>, Arc::new(registry)]),
+            collectors: Arc::from(vec![Arc::new(aws) as Arc<dyn Collector>, Arc::new(kubernetes), Arc::new(registry)]),
             catalogue: Catalogue::builtin(),
             private_endpoints,
         })

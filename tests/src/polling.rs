@@ -95,6 +95,12 @@ impl Polling {
         self.work().await
     }
 
+    /// The instant at which its clock stands.
+    #[must_use]
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.clock.now()
+    }
+
     /// From now on polls with another credential.
     ///
     /// # Errors
@@ -123,7 +129,10 @@ impl Polling {
     }
 
     /// Does the job that is due, and looks at what there is to see after it.
-    async fn work(&self) -> Result<Picture> {
+    ///
+    /// # Errors
+    /// When there is none, or it failed.
+    pub async fn work(&self) -> Result<Picture> {
         ensure!(self.worker.work_once(&CancellationToken::new()).await?, "there was a job");
         let failed: Vec<Option<String>> =
             sqlx::query_scalar("select error from jobs where state = 'failed'").fetch_all(&self.pool).await?;

@@ -2,6 +2,7 @@
 
 mod aws;
 mod change;
+mod cluster;
 mod connect;
 mod form;
 mod one;

@@ -1,5 +1,6 @@
 //! What every collector does: read a source, and stream what it saw.
 
+use crate::id::SourceId;
 use crate::resource::Resource;
 use crate::scope::{Outcome, ScopeKey};
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -88,19 +90,40 @@ pub trait Memory: Send + Sync {
     async fn keep(&self, key: &str, content: Vec<u8>) -> Result<(), CollectError>;
 }
 
+/// Asks for a poll before its time, when a collector that goes on watching its source has seen something change.
+#[async_trait]
+pub trait Wake: Send + Sync {
+    /// Brings the next poll forward. Asking again before it has begun changes nothing.
+    ///
+    /// # Errors
+    /// [`CollectError::Cancelled`] when the store does not answer: the poll then comes at its usual time.
+    async fn wake(&self) -> Result<(), CollectError>;
+}
+
+/// A source that is polled again and again: what a collector needs to go on watching it after a run has ended.
+#[derive(Clone)]
+pub struct Standing {
+    pub source: SourceId,
+    /// How long it is from one poll to the next. A collector stops watching a source that is polled no more.
+    pub every: Duration,
+    pub wake: Arc<dyn Wake>,
+}
+
 /// What a run is given: where it sends its events, what earlier runs kept, and when it has to stop.
 #[derive(Clone)]
 pub struct Errand {
     pub sink: Sink,
     pub memory: Arc<dyn Memory>,
     pub cancel: CancellationToken,
+    /// None where the source is read this once.
+    pub standing: Option<Standing>,
 }
 
 impl Errand {
     /// One that remembers nothing and is not cancelled, for trying a collector by itself.
     #[must_use]
     pub fn alone(sink: Sink) -> Self {
-        Self { sink, memory: Arc::new(Forgetful), cancel: CancellationToken::new() }
+        Self { sink, memory: Arc::new(Forgetful), cancel: CancellationToken::new(), standing: None }
     }
 }
 

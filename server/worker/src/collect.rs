@@ -7,6 +7,7 @@ use crate::evaluate::evaluate;
 use crate::intake::Intake;
 use crate::matching;
 use crate::memory::TenantMemory;
+use crate::wake;
 use chrono::TimeDelta;
 use plumbline_core::collect::{CollectError, Collector, Connection, Errand};
 use plumbline_core::id::{RunId, SourceId};
@@ -88,7 +89,8 @@ impl Poll<'_> {
         let collecting = tokio::spawn({
             let cancel = cancel.clone();
             let memory = Arc::new(TenantMemory::of(self.worker, self.lease.tenant));
-            async move { collector.collect(&connection, Errand { sink, memory, cancel }).await }
+            let standing = Some(wake::standing(self.worker, self.lease.tenant, self.source, self.target.poll_seconds));
+            async move { collector.collect(&connection, Errand { sink, memory, cancel, standing }).await }
         });
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

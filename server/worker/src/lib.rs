@@ -13,6 +13,7 @@ mod matching;
 mod memory;
 mod neighbours;
 mod probe;
+mod wake;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::collect::Collector;

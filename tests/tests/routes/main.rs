@@ -18,6 +18,7 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod sources;
+mod sources_cluster;
 mod sources_registry;
 mod stack;
 mod tenants;

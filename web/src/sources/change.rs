@@ -1,6 +1,7 @@
 //! What can be done to a source: changed, tested, paused, run, removed.
 
 use super::aws::external_id_of;
+use super::cluster::ClusterForm;
 use super::connect::{Changed, FormPage, probe};
 use super::form::{Credential, FormErrors, Provider, SourceForm};
 use super::href;
@@ -112,20 +113,27 @@ async fn try_change(
     Ok(None)
 }
 
+const AGAIN: &str = "It would be used otherwise than before: type it again.";
+
 /// The secret that takes the stored one's place, and what is missing of it. Nobody sends a secret where it was not
 /// meant to go without knowing it: another way in, token service or wire takes it anew.
 fn secret_of(form: &SourceForm, row: &SourceRow) -> (Option<SecretString>, Option<&'static str>) {
-    let registry = &form.registry;
+    let (registry, cluster) = (&form.registry, &form.cluster);
     match form.provider {
         Provider::Aws => (None, None),
+        Provider::Kubernetes if cluster.needs_none() => {
+            let had = !ClusterForm::stored(&row.settings).needs_none();
+            (had.then(|| cluster.secret()), None)
+        }
+        Provider::Kubernetes if cluster.types_secret() => (Some(cluster.secret()), cluster.check_secret()),
+        Provider::Kubernetes if cluster.uses_secret_otherwise(&row.settings) => (None, Some(AGAIN)),
+        Provider::Kubernetes => (None, None),
         Provider::Registry if registry.needs_none() => {
             let had = !RegistryForm::stored(&row.settings).needs_none();
             (had.then(|| registry.secret()), None)
         }
         Provider::Registry if registry.types_secret() => (Some(registry.secret()), registry.check_secret()),
-        Provider::Registry if registry.uses_secret_otherwise(&row.settings) => {
-            (None, Some("It would be used otherwise than before: type it again."))
-        }
+        Provider::Registry if registry.uses_secret_otherwise(&row.settings) => (None, Some(AGAIN)),
         Provider::Registry => (None, None),
     }
 }

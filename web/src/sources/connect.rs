@@ -1,6 +1,7 @@
 //! Connecting a source: what it is, and then its form.
 
 use super::aws::external_id;
+use super::cluster::CLUSTER_WAYS;
 use super::form::{FormErrors, Interval, Provider, SourceForm};
 use super::href;
 use super::registry::WAYS;
@@ -29,6 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
 struct ChoicePage {
     frame: Frame,
     aws: bool,
+    kubernetes: bool,
     registry: bool,
 }
 
@@ -58,8 +60,8 @@ impl FormPage {
         let external_id =
             changes.as_ref().map_or_else(|| external_id(call.tenant.id), |changed| changed.external_id.clone());
         let settings = match (form.provider, &changes) {
-            // Which registry it will be is not known before it is typed: the recipes of all are shown.
-            (Provider::Registry, None) => Value::Null,
+            // Which registry or cluster it will be is not known before it is typed: the recipes of all are shown.
+            (Provider::Registry | Provider::Kubernetes, None) => Value::Null,
             _ => form.settings(&external_id),
         };
         let collector = call.collector(form.provider.word());
@@ -79,8 +81,9 @@ async fn new(call: Call<ManageSources>) -> Result<HttpResponse, WebError> {
     let word = words::query(&call.visit().here).find(|(key, _)| key == "provider").map(|(_, value)| value);
     let Some(provider) = word.as_deref().and_then(Provider::of) else {
         let reads = |provider: Provider| call.collector(provider.word()).is_ok();
-        let (aws, registry) = (reads(Provider::Aws), reads(Provider::Registry));
-        return call.page(&ChoicePage { frame: call.frame(Nav::Sources), aws, registry });
+        let (aws, kubernetes, registry) =
+            (reads(Provider::Aws), reads(Provider::Kubernetes), reads(Provider::Registry));
+        return call.page(&ChoicePage { frame: call.frame(Nav::Sources), aws, kubernetes, registry });
     };
     let page = FormPage::of(&call, SourceForm::new(provider), FormErrors::default(), None);
     call.page(&page)

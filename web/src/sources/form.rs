@@ -1,6 +1,7 @@
 //! The form of a source: what every source has, and what its provider takes besides.
 
 use super::aws::AwsForm;
+use super::cluster::ClusterForm;
 use super::registry::RegistryForm;
 use plumbline_core::collect::{Collector, Connection};
 use secrecy::SecretString;
@@ -20,11 +21,12 @@ const FRAME: [&str; 2] = ["name", "poll"];
 pub(super) enum Provider {
     #[default]
     Aws,
+    Kubernetes,
     Registry,
 }
 
 impl Provider {
-    pub(super) const ALL: [Self; 2] = [Self::Aws, Self::Registry];
+    pub(super) const ALL: [Self; 3] = [Self::Aws, Self::Kubernetes, Self::Registry];
 
     /// The one of this word, as sources and collectors name it.
     pub(super) fn of(word: &str) -> Option<Self> {
@@ -34,6 +36,7 @@ impl Provider {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Aws => "aws",
+            Self::Kubernetes => "kubernetes",
             Self::Registry => "registry",
         }
     }
@@ -42,6 +45,7 @@ impl Provider {
     pub(super) fn thing(self) -> &'static str {
         match self {
             Self::Aws => "an AWS account",
+            Self::Kubernetes => "a Kubernetes cluster",
             Self::Registry => "a container registry",
         }
     }
@@ -53,6 +57,9 @@ pub(super) enum Credential {
     None,
     Password,
     Token,
+    /// The token of a cluster's service account.
+    ClusterToken,
+    Kubeconfig,
     /// An access key of Amazon's, with the names of its two fields.
     Key {
         id: &'static str,
@@ -66,7 +73,8 @@ impl Credential {
         match self {
             Self::None => "Nothing is typed to get in.",
             Self::Password => "Type both the user name and the password.",
-            Self::Token => "Type the token.",
+            Self::Token | Self::ClusterToken => "Type the token.",
+            Self::Kubeconfig => "Put in the text of the kubeconfig.",
             Self::Key { .. } => "Type both the key's id and its secret.",
         }
     }
@@ -83,6 +91,8 @@ pub(super) struct SourceForm {
     pub(super) poll_seconds: String,
     #[serde(flatten)]
     pub(super) aws: AwsForm,
+    #[serde(flatten)]
+    pub(super) cluster: ClusterForm,
     #[serde(flatten)]
     pub(super) registry: RegistryForm,
 }
@@ -139,6 +149,7 @@ impl SourceForm {
             name: String::new(),
             poll_seconds: "3600".to_owned(),
             aws: AwsForm::new(),
+            cluster: ClusterForm::new(),
             registry: RegistryForm::new(),
         }
     }
@@ -149,6 +160,7 @@ impl SourceForm {
             Self { provider, name: name.to_owned(), poll_seconds: poll_seconds.to_string(), ..Self::default() };
         match provider {
             Provider::Aws => form.aws = AwsForm::stored(settings),
+            Provider::Kubernetes => form.cluster = ClusterForm::stored(settings),
             Provider::Registry => form.registry = RegistryForm::stored(settings),
         }
         form
@@ -167,8 +179,15 @@ impl SourceForm {
 
     /// The same with the secret that was typed into another form.
     pub(super) fn with_secret_of(self, typed: Self) -> Self {
-        let (key, registry) = (typed.aws, typed.registry);
+        let (key, cluster, registry) = (typed.aws, typed.cluster, typed.registry);
         Self {
+            cluster: ClusterForm {
+                cluster_token: cluster.cluster_token,
+                kubeconfig: cluster.kubeconfig,
+                eks_key_id: cluster.eks_key_id,
+                eks_secret_key: cluster.eks_secret_key,
+                ..self.cluster
+            },
             aws: AwsForm { access_key_id: key.access_key_id, secret_access_key: key.secret_access_key, ..self.aws },
             registry: RegistryForm {
                 username: registry.username,
@@ -186,6 +205,7 @@ impl SourceForm {
     pub(super) fn credential(&self) -> Credential {
         match self.provider {
             Provider::Aws => self.aws.credential(),
+            Provider::Kubernetes => self.cluster.credential(),
             Provider::Registry => self.registry.credential(),
         }
     }
@@ -194,6 +214,7 @@ impl SourceForm {
     pub(super) fn settings(&self, external_id: &str) -> Value {
         match self.provider {
             Provider::Aws => self.aws.settings(external_id),
+            Provider::Kubernetes => self.cluster.settings(external_id),
             Provider::Registry => self.registry.settings(),
         }
     }
@@ -202,6 +223,7 @@ impl SourceForm {
     pub(super) fn secret(&self) -> SecretString {
         match self.provider {
             Provider::Aws => self.aws.secret(),
+            Provider::Kubernetes => self.cluster.secret(),
             Provider::Registry => self.registry.secret(),
         }
     }
@@ -220,8 +242,10 @@ impl SourceForm {
             (!(1..=120).contains(&name.chars().count())).then_some("Give it a name of 1 to 120 characters."),
         );
         errors.add("poll", self.seconds().is_none().then_some("Choose how often it is read."));
-        if self.provider == Provider::Registry {
-            self.registry.check(collector, &mut errors);
+        match self.provider {
+            Provider::Aws => {}
+            Provider::Kubernetes => self.cluster.check(collector, &mut errors),
+            Provider::Registry => self.registry.check(collector, &mut errors),
         }
         errors
     }
@@ -230,6 +254,7 @@ impl SourceForm {
     pub(super) fn check_secret(&self) -> Option<&'static str> {
         match self.provider {
             Provider::Aws => self.aws.check_key(),
+            Provider::Kubernetes => self.cluster.check_secret(),
             Provider::Registry => self.registry.check_secret(),
         }
     }

@@ -176,7 +176,7 @@ impl RegistryForm {
     /// The collector's secret.
     pub(super) fn secret(&self) -> SecretString {
         let secret = match self.credential() {
-            Credential::None => json!({}),
+            Credential::None | Credential::ClusterToken | Credential::Kubeconfig => json!({}),
             Credential::Password => {
                 json!({ "username": self.username.trim(), "password": self.password.expose_secret() })
             }
@@ -203,7 +203,7 @@ impl RegistryForm {
     /// The parts of the credential that the way in takes.
     fn parts(&self) -> Vec<&str> {
         match self.credential() {
-            Credential::None => Vec::new(),
+            Credential::None | Credential::ClusterToken | Credential::Kubeconfig => Vec::new(),
             Credential::Password => vec![self.username.as_str(), self.password.expose_secret()],
             Credential::Token => vec![self.token.expose_secret()],
             Credential::Key { .. } => vec![self.ecr_key_id.as_str(), self.ecr_secret_key.expose_secret()],

@@ -12,6 +12,9 @@ pub(super) fn access_words(settings: &Value) -> &'static str {
         Some("anonymous") => "without signing in",
         Some("basic") => "by user name and password",
         Some("token") => "by token",
+        Some("kubeconfig") => "by kubeconfig",
+        Some("in_cluster") => "as the cluster that Plumbline runs in",
+        Some("eks") => "of Amazon EKS, by access key",
         Some("ecr") => "of Amazon ECR, by access key",
         Some("acr") => "of Azure, by a service principal",
         Some("github") => "of GitHub, by token",
@@ -24,7 +27,11 @@ pub(super) fn access_words(settings: &Value) -> &'static str {
 
 /// What is said of each setting; those that are not set are left out, unless that says something.
 pub(super) fn settings(settings: &Value) -> Vec<(&'static str, String)> {
-    let all = if settings["host"].is_string() { registry(settings) } else { account(settings) };
+    let all = match settings {
+        registry_of if registry_of["host"].is_string() => registry(settings),
+        cluster_of if cluster_of["auth"].is_object() => cluster(settings),
+        _ => account(settings),
+    };
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
@@ -40,6 +47,27 @@ fn account(settings: &Value) -> Said {
         ("Endpoint", word(&settings["endpoint"])),
         ("Home region", word(&settings["home_region"])),
         ("Regions", Some(list(&settings["regions"]).unwrap_or_else(|| "all that are enabled".to_owned()))),
+    ]
+}
+
+fn cluster(settings: &Value) -> Said {
+    let plain = settings["plain_http"] == true;
+    let unread = settings["secrets"] == false;
+    let unwatched = settings["watch"] == false;
+    vec![
+        ("API server", word(&settings["server"])),
+        ("Wire", plain.then(|| "plain HTTP, unprotected".to_owned())),
+        ("Context", word(&settings["auth"]["context"])),
+        ("EKS cluster", word(&settings["auth"]["cluster"])),
+        ("Region", word(&settings["auth"]["region"])),
+        ("Role", word(&settings["auth"]["role"])),
+        ("External id", word(&settings["auth"]["external_id"])),
+        ("Namespaces", Some(list(&settings["namespaces"]).unwrap_or_else(|| "all".to_owned()))),
+        ("Secrets", unread.then(|| "left out".to_owned())),
+        (
+            "Between polls",
+            Some(if unwatched { "not watched" } else { "watched: a change brings the next poll forward" }.to_owned()),
+        ),
     ]
 }
 
@@ -113,6 +141,9 @@ mod tests {
     #[test]
     fn every_way_in_has_words() {
         for way in super::super::registry::WAYS {
+            assert_ne!(access_words(&json!({ "auth": { "by": way.word } })), "", "{}", way.word);
+        }
+        for way in super::super::cluster::CLUSTER_WAYS {
             assert_ne!(access_words(&json!({ "auth": { "by": way.word } })), "", "{}", way.word);
         }
     }

@@ -77,7 +77,7 @@ pub(crate) fn connection(settings: Value, secret: &Value) -> Connection {
 
 pub(crate) async fn run(connection: &Connection, memory: &Arc<Shelf>) -> Told {
     let (sink, mut events) = mpsc::channel(4);
-    let errand = Errand { sink, memory: memory.clone(), cancel: CancellationToken::new() };
+    let errand = Errand { sink, memory: memory.clone(), cancel: CancellationToken::new(), standing: None };
     let collector = collector();
     let gather = async {
         let mut told = Told::default();

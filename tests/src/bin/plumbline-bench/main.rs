@@ -5,6 +5,7 @@ mod cluster;
 mod collect;
 mod evaluate;
 mod images;
+mod kubernetes;
 mod load;
 mod matching;
 mod pages;
@@ -59,6 +60,9 @@ struct Arguments {
     /// Advisories that they are held against
     #[arg(long, default_value_t = 250_000)]
     advisories: usize,
+    /// Pods of the clusters that are read and watched
+    #[arg(long, value_delimiter = ',', default_value = "5000,100000")]
+    pods: Vec<u32>,
     /// Folder for the database; a temporary one when it is not named. A folder that is kept is measured again as it is
     #[arg(long)]
     data: Option<PathBuf>,
@@ -68,12 +72,19 @@ struct Arguments {
     /// The child process that reads a registry: its host
     #[arg(long, hide = true)]
     read: Option<String>,
+    /// The child process that polls a cluster: its address
+    #[arg(long, hide = true)]
+    poll_cluster: Option<String>,
+    /// The child process that watches a cluster: its address
+    #[arg(long, hide = true)]
+    watch_cluster: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Section {
     Collect,
     Images,
+    Kubernetes,
     Evaluate,
     Matching,
     Reconcile,
@@ -92,6 +103,12 @@ async fn main() -> anyhow::Result<()> {
     if let Some(host) = &arguments.read {
         return images::read(host).await;
     }
+    if let Some(server) = &arguments.poll_cluster {
+        return kubernetes::poll(server).await;
+    }
+    if let Some(server) = &arguments.watch_cluster {
+        return kubernetes::watch(server).await;
+    }
     let mut table = Table::new();
     let wanted = |section| arguments.sections.is_empty() || arguments.sections.contains(&section);
     if wanted(Section::Evaluate) {
@@ -107,6 +124,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted(Section::Images) {
         images::measure(&mut table, &cluster, arguments.images).await?;
+    }
+    if wanted(Section::Kubernetes) {
+        kubernetes::measure(&mut table, &cluster, &arguments.pods).await?;
     }
     if wanted(Section::Matching) {
         let Arguments { matched: images, packages, advisories, .. } = arguments;

@@ -120,7 +120,7 @@ async fn poll_twice(
 }
 
 /// The most memory that this process ever held.
-fn peak_megabytes() -> anyhow::Result<u64> {
+pub(crate) fn peak_megabytes() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("/proc/self/status has no VmHWM")?;
     Ok(line.trim().trim_end_matches("kB").trim().parse::<u64>()? / 1024)
