@@ -3,34 +3,10 @@ package lib.pod
 
 import rego.v1
 
-# Agents of nodes and networks that every distribution brings along: they are what a node is made of, and cannot be without
-# it. Whoever may write into kube-system has the cluster anyway.
-agents := {
-	"anetd", "antrea-agent", "aws-node", "azure-cns", "azure-ip-masq-agent", "azure-npm", "calico-node", "canal", "cilium",
-	"cilium-envoy", "cloud-node-manager", "csi-azuredisk-node", "csi-azurefile-node", "ebs-csi-node", "efs-csi-node",
-	"eks-node-monitoring-agent", "eks-pod-identity-agent", "fsx-csi-node", "gke-metadata-server", "ip-masq-agent", "kindnet",
-	"konnectivity-agent", "kube-flannel-ds", "kube-proxy", "kube-router", "netd", "node-local-dns", "nodelocaldns",
-	"pdcsi-node", "s3-csi-node", "weave-net",
-}
+# What a node or a distribution is made of.
+is_platform if input.facts.pod.platform
 
-namespace := object.get(object.get(input.attributes, "metadata", {}), "namespace", "")
-
-name := object.get(object.get(input.attributes, "metadata", {}), "name", "")
-
-is_platform if {
-	namespace == "kube-system"
-	input.facts.pod.static
-}
-
-is_platform if {
-	namespace == "kube-system"
-	name in agents
-}
-
-# Namespaces that a distribution keeps for itself.
-is_platform if startswith(namespace, "openshift-")
-
-is_platform if startswith(namespace, "gke-managed-")
+namespace := input.facts.pod.namespace
 
 is_windows if input.facts.pod.os == "windows"
 

@@ -27,7 +27,7 @@ pub(super) fn of(kind: &str, attributes: &Map<String, Value>) -> Vec<(&'static s
         "kubernetes.workload" => {
             let template = at("template");
             vec![
-                ("pod", pod::facts(template)),
+                ("pod", pod::facts(template, at("metadata"))),
                 ("containers", container::facts(template)),
                 ("volumes", volume::facts(&template["spec"])),
             ]

@@ -2,8 +2,10 @@
 //!
 //! Shape: {os: `linux` | `windows` | null, host_network, host_pid, host_ipc, user_namespace, share_process_namespace,
 //! host_process, token: `mounted` | `not_mounted` | `by_account`, service_account, token_audiences, sysctls: [name],
-//! run_as_non_root, run_as_user, seccomp, apparmor, selinux, static, system_namespace, pull_secrets: [name],
-//! runtime_class, priority_class}. What is null there was not said.
+//! run_as_non_root, run_as_user, seccomp, apparmor, selinux, static, platform, namespace, pull_secrets: [name],
+//! runtime_class, priority_class, spreads}. What is null there was not said. `platform` says that the pod is part of what a
+//! node or a distribution is made of: a static pod of kube-system, an agent that every node has, or one in a namespace
+//! that the distribution keeps for itself.
 
 use super::{items, number, text, words};
 use serde_json::{Value, json};
@@ -12,9 +14,46 @@ use serde_json::{Value, json};
 const MIRROR: &str = "kubernetes.io/config.mirror";
 const SOURCE: &str = "kubernetes.io/config.source";
 
-/// The facts of a pod's template.
-pub(super) fn facts(template: &Value) -> Value {
+/// Agents of nodes and networks that distributions bring along into kube-system. A node cannot be without them, and whoever
+/// may write there has the cluster anyway.
+const AGENTS: [&str; 31] = [
+    "anetd",
+    "antrea-agent",
+    "aws-node",
+    "azure-cns",
+    "azure-ip-masq-agent",
+    "azure-npm",
+    "calico-node",
+    "canal",
+    "cilium",
+    "cilium-envoy",
+    "cloud-node-manager",
+    "csi-azuredisk-node",
+    "csi-azurefile-node",
+    "ebs-csi-node",
+    "efs-csi-node",
+    "eks-node-monitoring-agent",
+    "eks-pod-identity-agent",
+    "fsx-csi-node",
+    "gke-metadata-server",
+    "ip-masq-agent",
+    "kindnet",
+    "konnectivity-agent",
+    "kube-flannel-ds",
+    "kube-proxy",
+    "kube-router",
+    "netd",
+    "node-local-dns",
+    "nodelocaldns",
+    "pdcsi-node",
+    "s3-csi-node",
+    "weave-net",
+];
+
+/// The facts of a pod's template, in a workload with this metadata.
+pub(super) fn facts(template: &Value, metadata: &Value) -> Value {
     let spec = &template["spec"];
+    let is_static = is_static(&template["metadata"]["annotations"]);
     let context = &spec["securityContext"];
     json!({
         "os": spec["os"]["name"],
@@ -33,7 +72,9 @@ pub(super) fn facts(template: &Value) -> Value {
         "seccomp": context["seccompProfile"]["type"],
         "apparmor": context["appArmorProfile"]["type"],
         "selinux": selinux(&context["seLinuxOptions"]),
-        "static": is_static(&template["metadata"]["annotations"]),
+        "static": is_static,
+        "platform": is_platform(metadata, is_static),
+        "namespace": metadata["namespace"].as_str().unwrap_or_default(),
         "pull_secrets": items(&spec["imagePullSecrets"]).filter_map(|s| text(&s["name"])).collect::<Vec<_>>(),
         "runtime_class": spec["runtimeClassName"],
         "priority_class": spec["priorityClassName"],
@@ -53,6 +94,13 @@ pub(super) fn has_user_namespace(spec: &Value) -> bool {
 
 fn is_static(annotations: &Value) -> bool {
     !annotations[MIRROR].is_null() || annotations[SOURCE] == "file" || annotations[SOURCE] == "http"
+}
+
+fn is_platform(metadata: &Value, is_static: bool) -> bool {
+    let word = |name: &str| metadata[name].as_str().unwrap_or_default();
+    let namespace = word("namespace");
+    let own = namespace == "kube-system" && (is_static || AGENTS.contains(&word("name")));
+    own || namespace.starts_with("openshift-") || namespace.starts_with("gke-managed-")
 }
 
 pub(super) fn is_windows(spec: &Value) -> bool {
@@ -129,12 +177,12 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_off_or_null() {
-        let pod = facts(&json!({ "spec": { "containers": [] } }));
+        let pod = facts(&json!({ "spec": { "containers": [] } }), &Value::Null);
         for switch in ["host_network", "host_pid", "host_ipc", "user_namespace", "host_process", "static"] {
             assert_eq!(pod[switch], json!(false), "{switch}");
         }
         assert_eq!((&pod["token"], &pod["service_account"]), (&json!("by_account"), &json!("default")));
-        assert_eq!(facts(&Value::Null)["service_account"], json!("default"));
+        assert_eq!(facts(&Value::Null, &Value::Null)["service_account"], json!("default"));
     }
 
     #[test]
@@ -151,8 +199,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_node_is_made_of_is_told_from_what_is_called_like_it() {
+        let is = |namespace: &str, name: &str| is_platform(&json!({ "namespace": namespace, "name": name }), false);
+        assert!(is("kube-system", "kube-proxy") && is("openshift-sdn", "sdn"));
+        assert!(!is("shop", "kube-proxy") && !is("kube-system", "tiller-deploy") && !is("openshift", "web"));
+        assert!(is_platform(&json!({ "namespace": "kube-system" }), true));
+        assert!(!is_platform(&json!({ "namespace": "shop" }), true));
+    }
+
+    #[test]
     fn a_setting_of_the_kernel_has_two_spellings() {
-        let pod = facts(&json!({ "spec": { "securityContext": { "sysctls": [{ "name": "net/ipv4/ip_forward" }] } } }));
+        let pod = facts(
+            &json!({ "spec": { "securityContext": { "sysctls": [{ "name": "net/ipv4/ip_forward" }] } } }),
+            &Value::Null,
+        );
         assert_eq!(pod["sysctls"], json!(["net.ipv4.ip_forward"]));
     }
 
