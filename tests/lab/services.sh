@@ -42,7 +42,7 @@ stop_service() {
 wait_for() {
   local what=$1 pid=$2 log=$3 tries
   shift 3
-  for ((tries = 0; tries < 300; tries++)); do
+  for ((tries = 0; tries < 1800; tries++)); do
     if "$@" >/dev/null 2>&1; then return; fi
     kill -0 "$pid" 2>/dev/null || break
     sleep 0.1
