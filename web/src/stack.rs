@@ -47,7 +47,7 @@ impl Page {
             name: this.name.clone(),
             kind: words::kind(&this.kind).to_owned(),
             on_internet: this.exposure == "internet",
-            path: stack.path.iter().map(|level| Line::of(level, String::new(), 0)).collect(),
+            path: stack.path.iter().map(|level| Line::of(level, 0)).collect(),
             below: tree(&stack.below),
             next: tree(&stack.next),
             cut: stack.cut,
@@ -64,7 +64,7 @@ fn tree(hops: &[Hop]) -> Vec<Line> {
     let mut waiting: Vec<&Hop> = hops.iter().filter(|hop| hop.depth == 1).rev().collect();
     let mut lines = Vec::with_capacity(hops.len());
     while let Some(hop) = waiting.pop() {
-        lines.push(Line::of(&hop.level, words::capital(&hop.relation.replace('_', " ")), hop.depth));
+        lines.push(Line::of(&hop.level, hop.depth));
         waiting.extend(under.remove(&hop.level.resource_id).unwrap_or_default().into_iter().rev());
     }
     lines
@@ -75,8 +75,6 @@ struct Line {
     id: String,
     name: String,
     kind: String,
-    /// What it is to the one that it hangs on; empty on the path.
-    relation: String,
     depth: usize,
     on_internet: bool,
     /// Class, number and word of its open findings, worst first.
@@ -84,13 +82,12 @@ struct Line {
 }
 
 impl Line {
-    fn of(level: &Level, relation: String, depth: usize) -> Self {
+    fn of(level: &Level, depth: usize) -> Self {
         let severities = ["critical", "high", "medium", "low"];
         Self {
             id: level.resource_id.to_string(),
             name: if level.name.is_empty() { level.uid.clone() } else { level.name.clone() },
             kind: words::kind(&level.kind).to_owned(),
-            relation,
             depth,
             on_internet: level.exposure == "internet",
             open: severities.into_iter().zip(level.open).filter(|(_, count)| *count > 0).collect(),

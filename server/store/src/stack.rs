@@ -30,7 +30,6 @@ pub struct Level {
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Hop {
     pub from_id: Uuid,
-    pub relation: String,
     #[sqlx(flatten)]
     pub level: Level,
     /// Edges between it and the resource that is looked at.
@@ -120,26 +119,26 @@ async fn hops(tx: &mut TenantTx, from: &[Uuid], passages: &[Passage]) -> Result<
     let rows = sqlx::query_as(
         "with here as (select resource_id, uid, kind from resources where tenant_id = $1 and resource_id = any($2)),
          hop as (
-             select h.resource_id as from_id, e.relation, t.resource_id
+             select h.resource_id as from_id, t.resource_id
              from here h
              join unnest($3::text[], $4::text[]) as p (kind, relation) on p.kind = h.kind
              join edges e on e.tenant_id = $1 and e.from_id = h.resource_id and e.relation = p.relation
              join resources t on t.tenant_id = $1 and t.uid = e.to_uid and t.retired_at is null
              union
-             select h.resource_id, e.relation, f.resource_id
+             select h.resource_id, f.resource_id
              from here h
              join edges e on e.tenant_id = $1 and e.to_uid = h.uid
              join resources f on f.tenant_id = $1 and f.resource_id = e.from_id and f.retired_at is null
              join unnest($5::text[], $6::text[]) as p (kind, relation) on p.kind = f.kind and p.relation = e.relation
              union
-             select h.resource_id, e.relation, f.resource_id
+             select h.resource_id, f.resource_id
              from here h
              join edges o on o.tenant_id = $1 and o.from_id = h.resource_id and o.relation = any($8)
              join edges e on e.tenant_id = $1 and e.to_uid = o.to_uid and e.relation = o.relation
              join resources f on f.tenant_id = $1 and f.resource_id = e.from_id and f.retired_at is null
              join unnest($7::text[], $8::text[]) as p (kind, relation) on p.kind = f.kind and p.relation = e.relation
          )
-         select h.from_id, h.relation, r.resource_id, r.kind, r.uid, r.name,
+         select h.from_id, r.resource_id, r.kind, r.uid, r.name,
              exposure_with_reach(r.exposure, r.reached_through) as exposure
          from hop h join resources r on r.tenant_id = $1 and r.resource_id = h.resource_id
          order by r.kind, r.name, r.resource_id limit $9",
