@@ -12,8 +12,9 @@ pub fn variable(name: &str, value: &str) -> Value {
 }
 
 /// What a value looks like:
-/// `empty`, `boolean`, `number`, `reference` (an ARN, or a dynamic reference to a store of secrets), `path`, `url`,
-/// `url_with_password`, `access_key_id`, `private_key`, `token` (a form that a known issuer gives its tokens), or `text`.
+/// `empty`, `boolean`, `number`, `reference` (an ARN, a dynamic reference to a store of secrets, or the name of another
+/// variable), `path`, `url`, `url_with_password`, `access_key_id`, `private_key`, `token` (a form that a known issuer gives its
+/// tokens), or `text`.
 #[must_use]
 pub fn form(value: &str) -> &'static str {
     let value = value.trim();
@@ -27,7 +28,7 @@ pub fn form(value: &str) -> &'static str {
         "token"
     } else if value.contains("://") {
         if has_password(value) { "url_with_password" } else { "url" }
-    } else if value.starts_with("arn:aws") || value.starts_with("{{resolve:") {
+    } else if value.starts_with("arn:aws") || value.starts_with("{{resolve:") || is_variable(value) {
         "reference"
     } else if matches!(value.to_ascii_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off") {
         "boolean"
@@ -53,6 +54,13 @@ fn is_token(value: &str) -> bool {
     value.len() >= 20 && (json_web_token || PREFIXES.iter().any(|prefix| value.starts_with(prefix)))
 }
 
+/// `$(NAME)` or `${NAME}`: what stands there is told elsewhere.
+fn is_variable(value: &str) -> bool {
+    let name = |open: &str, close: char| value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    let sound = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    name("$(", ')').or_else(|| name("${", '}')).is_some_and(sound)
+}
+
 /// `scheme://user:password@host`.
 fn has_password(value: &str) -> bool {
     let Some((_, rest)) = value.split_once("://") else { return false };
@@ -60,7 +68,7 @@ fn has_password(value: &str) -> bool {
     authority
         .rsplit_once('@')
         .and_then(|(user, _)| user.split_once(':'))
-        .is_some_and(|(_, password)| !password.is_empty())
+        .is_some_and(|(_, password)| !password.is_empty() && !is_variable(password))
 }
 
 #[cfg(test)]
@@ -81,6 +89,10 @@ mod tests {
             ("postgres://app@db/app", "url"),
             ("postgres://app:correct-horse@db/app", "url_with_password"),
             ("redis://:correct-horse@cache:6379", "url_with_password"),
+            ("postgres://app:$(DB_PASSWORD)@db/app", "url"),
+            ("$(DB_PASSWORD)", "reference"),
+            ("${DB_PASSWORD}", "reference"),
+            ("$(correct horse)", "text"),
             ("AKIAIOSFODNN7EXAMPLE", "access_key_id"),
             ("-----BEGIN RSA PRIVATE KEY-----\nMIIE", "private_key"),
             ("ghp_0123456789abcdefghij", "token"),

@@ -193,8 +193,7 @@ fn variables(env: &Value) -> Value {
             let name = text(&variable["name"])?;
             let form = text(&variable["form"])
                 .unwrap_or_else(|| environment::form(variable["value"].as_str().unwrap_or_default()));
-            let refers = variable["value"].as_str().is_some_and(|value| value.contains("$("));
-            Some(json!({ "name": name, "form": if refers { "reference" } else { form } }))
+            Some(json!({ "name": name, "form": form }))
         })
         .collect()
 }
