@@ -8,6 +8,7 @@ use plumbline_aws::{AwsCollector, Operator};
 use plumbline_core::clock::{SharedClock, SystemClock};
 use plumbline_core::collect::Collector;
 use plumbline_core::id::Mint;
+use plumbline_host::docker::{self, DockerCollector};
 use plumbline_policy::Catalogue;
 use plumbline_registry::RegistryCollector;
 use plumbline_store::reseal::reseal;
@@ -53,12 +54,14 @@ impl Product {
         let aws =
             AwsCollector::new(Operator { private_endpoints, identity: config::variable("PLUMBLINE_AWS_IDENTITY")? });
         let registry = RegistryCollector::new(plumbline_registry::Operator { private_endpoints }, clock.clone());
+        let sockets = config::docker_sockets()?;
+        let docker = DockerCollector::new(docker::Operator { private_endpoints, sockets });
         Ok(Self {
             database,
             keyring: Arc::new(keyring),
             mint: Arc::new(Mint::new(clock.clone(), StdRng::from_os_rng())),
             clock,
-            collectors: Arc::from(vec![Arc::new(aws) as Arc<dyn Collector>, Arc::new(registry)]),
+            collectors: Arc::from(vec![Arc::new(aws) as Arc<dyn Collector>, Arc::new(registry), Arc::new(docker)]),
             catalogue: Catalogue::builtin(),
             private_endpoints,
         })

@@ -4,6 +4,7 @@ pub mod app;
 pub mod browser;
 pub mod builders;
 pub mod chrome;
+pub mod docker;
 pub mod estate_rows;
 mod fault_answers;
 pub mod fault_proxy;

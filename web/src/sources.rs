@@ -3,7 +3,9 @@
 mod aws;
 mod change;
 mod connect;
+mod docker;
 mod form;
+mod host;
 mod one;
 mod registry;
 mod settings;

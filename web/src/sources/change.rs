@@ -117,7 +117,10 @@ async fn try_change(
 fn secret_of(form: &SourceForm, row: &SourceRow) -> (Option<SecretString>, Option<&'static str>) {
     let registry = &form.registry;
     match form.provider {
-        Provider::Aws => (None, None),
+        Provider::Aws | Provider::Host => (None, None),
+        Provider::Docker if form.docker.is_socket() => (None, None),
+        Provider::Docker if form.docker.types_secret() => (Some(form.docker.secret()), form.docker.check_secret()),
+        Provider::Docker => (None, None),
         Provider::Registry if registry.needs_none() => {
             let had = !RegistryForm::stored(&row.settings).needs_none();
             (had.then(|| registry.secret()), None)

@@ -30,6 +30,8 @@ struct ChoicePage {
     frame: Frame,
     aws: bool,
     registry: bool,
+    docker: bool,
+    host: bool,
 }
 
 /// The form, for a new source or one that is changed.
@@ -59,7 +61,7 @@ impl FormPage {
             changes.as_ref().map_or_else(|| external_id(call.tenant.id), |changed| changed.external_id.clone());
         let settings = match (form.provider, &changes) {
             // Which registry it will be is not known before it is typed: the recipes of all are shown.
-            (Provider::Registry, None) => Value::Null,
+            (Provider::Registry | Provider::Docker, None) => Value::Null,
             _ => form.settings(&external_id),
         };
         let collector = call.collector(form.provider.word());
@@ -79,8 +81,14 @@ async fn new(call: Call<ManageSources>) -> Result<HttpResponse, WebError> {
     let word = words::query(&call.visit().here).find(|(key, _)| key == "provider").map(|(_, value)| value);
     let Some(provider) = word.as_deref().and_then(Provider::of) else {
         let reads = |provider: Provider| call.collector(provider.word()).is_ok();
-        let (aws, registry) = (reads(Provider::Aws), reads(Provider::Registry));
-        return call.page(&ChoicePage { frame: call.frame(Nav::Sources), aws, registry });
+        let page = ChoicePage {
+            frame: call.frame(Nav::Sources),
+            aws: reads(Provider::Aws),
+            registry: reads(Provider::Registry),
+            docker: reads(Provider::Docker),
+            host: reads(Provider::Host),
+        };
+        return call.page(&page);
     };
     let page = FormPage::of(&call, SourceForm::new(provider), FormErrors::default(), None);
     call.page(&page)

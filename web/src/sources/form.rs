@@ -1,6 +1,8 @@
 //! The form of a source: what every source has, and what its provider takes besides.
 
 use super::aws::AwsForm;
+use super::docker::DockerForm;
+use super::host;
 use super::registry::RegistryForm;
 use plumbline_core::collect::{Collector, Connection};
 use secrecy::SecretString;
@@ -21,10 +23,12 @@ pub(super) enum Provider {
     #[default]
     Aws,
     Registry,
+    Docker,
+    Host,
 }
 
 impl Provider {
-    pub(super) const ALL: [Self; 2] = [Self::Aws, Self::Registry];
+    pub(super) const ALL: [Self; 4] = [Self::Aws, Self::Registry, Self::Docker, Self::Host];
 
     /// The one of this word, as sources and collectors name it.
     pub(super) fn of(word: &str) -> Option<Self> {
@@ -35,6 +39,8 @@ impl Provider {
         match self {
             Self::Aws => "aws",
             Self::Registry => "registry",
+            Self::Docker => "docker",
+            Self::Host => "host",
         }
     }
 
@@ -43,6 +49,8 @@ impl Provider {
         match self {
             Self::Aws => "an AWS account",
             Self::Registry => "a container registry",
+            Self::Docker => "a Docker engine",
+            Self::Host => "a container host",
         }
     }
 }
@@ -53,6 +61,8 @@ pub(super) enum Credential {
     None,
     Password,
     Token,
+    /// A client's certificate with its key.
+    Certificate,
     /// An access key of Amazon's, with the names of its two fields.
     Key {
         id: &'static str,
@@ -67,6 +77,7 @@ impl Credential {
             Self::None => "Nothing is typed to get in.",
             Self::Password => "Type both the user name and the password.",
             Self::Token => "Type the token.",
+            Self::Certificate => "Paste both the certificate and its key.",
             Self::Key { .. } => "Type both the key's id and its secret.",
         }
     }
@@ -85,6 +96,8 @@ pub(super) struct SourceForm {
     pub(super) aws: AwsForm,
     #[serde(flatten)]
     pub(super) registry: RegistryForm,
+    #[serde(flatten)]
+    pub(super) docker: DockerForm,
 }
 
 /// What the form lacks: sentences beside fields, and one on top for what concerns none alone.
@@ -140,6 +153,7 @@ impl SourceForm {
             poll_seconds: "3600".to_owned(),
             aws: AwsForm::new(),
             registry: RegistryForm::new(),
+            docker: DockerForm::default(),
         }
     }
 
@@ -150,6 +164,8 @@ impl SourceForm {
         match provider {
             Provider::Aws => form.aws = AwsForm::stored(settings),
             Provider::Registry => form.registry = RegistryForm::stored(settings),
+            Provider::Docker => form.docker = DockerForm::stored(settings),
+            Provider::Host => {}
         }
         form
     }
@@ -161,6 +177,7 @@ impl SourceForm {
             provider: stored.provider,
             aws: AwsForm { by, management, ..self.aws },
             registry: RegistryForm { host: stored.registry.host.clone(), ..self.registry },
+            docker: DockerForm { engine: stored.docker.engine.clone(), ..self.docker },
             ..self
         }
     }
@@ -178,6 +195,11 @@ impl SourceForm {
                 ecr_secret_key: registry.ecr_secret_key,
                 ..self.registry
             },
+            docker: DockerForm {
+                docker_certificate: typed.docker.docker_certificate,
+                docker_key: typed.docker.docker_key,
+                ..self.docker
+            },
             ..self
         }
     }
@@ -187,6 +209,8 @@ impl SourceForm {
         match self.provider {
             Provider::Aws => self.aws.credential(),
             Provider::Registry => self.registry.credential(),
+            Provider::Docker => self.docker.credential(),
+            Provider::Host => Credential::None,
         }
     }
 
@@ -195,6 +219,8 @@ impl SourceForm {
         match self.provider {
             Provider::Aws => self.aws.settings(external_id),
             Provider::Registry => self.registry.settings(),
+            Provider::Docker => self.docker.settings(),
+            Provider::Host => host::settings(),
         }
     }
 
@@ -203,6 +229,8 @@ impl SourceForm {
         match self.provider {
             Provider::Aws => self.aws.secret(),
             Provider::Registry => self.registry.secret(),
+            Provider::Docker => self.docker.secret(),
+            Provider::Host => SecretString::from("{}"),
         }
     }
 
@@ -220,8 +248,10 @@ impl SourceForm {
             (!(1..=120).contains(&name.chars().count())).then_some("Give it a name of 1 to 120 characters."),
         );
         errors.add("poll", self.seconds().is_none().then_some("Choose how often it is read."));
-        if self.provider == Provider::Registry {
-            self.registry.check(collector, &mut errors);
+        match self.provider {
+            Provider::Registry => self.registry.check(collector, &mut errors),
+            Provider::Docker => self.docker.check(collector, &mut errors),
+            Provider::Aws | Provider::Host => {}
         }
         errors
     }
@@ -231,6 +261,8 @@ impl SourceForm {
         match self.provider {
             Provider::Aws => self.aws.check_key(),
             Provider::Registry => self.registry.check_secret(),
+            Provider::Docker => self.docker.check_secret(),
+            Provider::Host => None,
         }
     }
 
