@@ -48,7 +48,7 @@ pub(crate) fn member(of: &Value, name: &str) -> Result<Value, String> {
     Ok(kept(value))
 }
 
-fn is_longer(value: &Value) -> bool {
+pub(crate) fn is_longer(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.len() > MOST || items.iter().any(is_longer),
         Value::Object(members) => members.len() > MOST || members.values().any(is_longer),
@@ -68,9 +68,7 @@ pub(crate) fn kept(value: &Value) -> Value {
 
 /// The secrets in a text, as the attribute `Secrets` lists them: by kind, place and fingerprint.
 pub(crate) fn secrets_in(place: &str, name: &str, text: &str) -> Vec<Value> {
-    let told = |secret: secrets::Secret| {
-        json!({ "kind": secret.kind, "where": place, "name": cut(name), "fingerprint": secret.fingerprint })
-    };
+    let told = |secret: secrets::Secret| json!({ "kind": secret.kind, "where": place, "name": cut(name), "fingerprint": secret.fingerprint });
     secrets::find_in_text(place, text).into_iter().map(told).collect()
 }
 

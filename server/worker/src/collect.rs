@@ -2,6 +2,7 @@
 
 use crate::LEASE;
 use crate::Worker;
+use crate::deliveries::TenantDeliveries;
 use crate::evaluate::evaluate;
 use crate::intake::Intake;
 use crate::matching;
@@ -87,7 +88,8 @@ impl Poll<'_> {
         let collecting = tokio::spawn({
             let cancel = cancel.clone();
             let memory = Arc::new(TenantMemory::of(self.worker, self.lease.tenant));
-            async move { collector.collect(&connection, Errand { sink, memory, cancel }).await }
+            let deliveries = Arc::new(TenantDeliveries::of(self.worker, self.lease.tenant, self.source));
+            async move { collector.collect(&connection, Errand { sink, memory, deliveries, cancel }).await }
         });
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

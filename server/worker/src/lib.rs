@@ -4,6 +4,7 @@
 //! fences. Killed at any instant it leaves a lease that runs out and a run that the next worker marks as failed.
 
 mod collect;
+mod deliveries;
 mod evaluate;
 mod images;
 mod intake;

@@ -56,7 +56,8 @@ fn account(settings: &Value) -> Said {
 
 fn engine(settings: &Value) -> Said {
     let socket = settings["engine"].as_str().is_some_and(|engine| engine.starts_with("unix:"));
-    let authority = if settings["ca"].is_string() { "by an authority of your own alone" } else { "by a public authority" };
+    let authority =
+        if settings["ca"].is_string() { "by an authority of your own alone" } else { "by a public authority" };
     vec![("Engine", word(&settings["engine"])), ("Certificate", (!socket).then(|| authority.to_owned()))]
 }
 

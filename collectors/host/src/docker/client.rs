@@ -80,8 +80,9 @@ impl Client {
         let status = answer.status();
         let body = read_body(answer).await?;
         if status.is_success() {
-            return serde_json::from_slice(&body)
-                .map_err(|_| ReadError::failed(format!("{permission}: the engine answers with something that is no JSON")));
+            return serde_json::from_slice(&body).map_err(|_| {
+                ReadError::failed(format!("{permission}: the engine answers with something that is no JSON"))
+            });
         }
         let said = one_line(&format!("{status} {}", said(&body)));
         Err(match status.as_u16() {

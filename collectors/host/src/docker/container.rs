@@ -45,8 +45,7 @@ pub(crate) async fn read(
 
 fn empty(engine: &Engine, name: &str) -> Resource {
     let name = safe(name.trim_start_matches('/'));
-    let mut container =
-        engine.resource(READER, "docker.container", engine.uid_of("containers", &name), &name);
+    let mut container = engine.resource(READER, "docker.container", engine.uid_of("containers", &name), &name);
     container.attributes.insert("Name".to_owned(), json!(name));
     container
 }

@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn the_environment_is_told_by_name_and_its_secrets_by_fingerprint() {
         let value = ["q7Vx2mZp9", "LrT4wBnK8s"].concat();
-        let config = json!({ "Env": ["PATH=/bin", format!("DB_PASSWORD={value}"), "BARE"], "Cmd": null, "Labels": null });
+        let config =
+            json!({ "Env": ["PATH=/bin", format!("DB_PASSWORD={value}"), "BARE"], "Cmd": null, "Labels": null });
         assert_eq!(settings(&config)["Env"], json!(["PATH", "DB_PASSWORD", "BARE"]));
         let found = secrets(&config);
         assert_eq!(found.len(), 1);

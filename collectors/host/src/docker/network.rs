@@ -58,8 +58,10 @@ mod tests {
     #[test]
     fn two_networks_of_one_name_are_two() {
         let engine = Engine { id: "E1".to_owned() };
-        let listed =
-            [json!({ "Name": "a", "Id": "2", "Created": "2026-02" }), json!({ "Name": "a", "Id": "1", "Created": "2026-01" })];
+        let listed = [
+            json!({ "Name": "a", "Id": "2", "Created": "2026-02" }),
+            json!({ "Name": "a", "Id": "1", "Created": "2026-01" }),
+        ];
         let uids: Vec<String> = networks(&engine, &listed).into_iter().map(|one| one.uid).collect();
         assert_eq!(uids, ["docker://E1/networks/a", "docker://E1/networks/a@2"]);
     }

@@ -48,7 +48,9 @@ pub(crate) fn set(resource: &mut Resource, of: &Value, names: &[&str], permissio
             Ok(value) => {
                 resource.attributes.insert(name.to_owned(), value);
             }
-            Err(detail) => miss(resource, &[name], &Unread { permission: permission.to_owned(), denied: false, detail }),
+            Err(detail) => {
+                miss(resource, &[name], &Unread { permission: permission.to_owned(), denied: false, detail })
+            }
         }
     }
 }

@@ -87,9 +87,12 @@ impl Settings {
                 Err("A socket is named by its whole path, such as unix:///var/run/docker.sock.".to_owned())
             };
         }
-        let wrong = || format!("{} is no address of an engine, such as https://host.example.com:2376.", one_line(typed));
+        let wrong =
+            || format!("{} is no address of an engine, such as https://host.example.com:2376.", one_line(typed));
         if typed.starts_with("http://") {
-            return Err("Docker's API without TLS gives root on the host to anybody on the way: it is not spoken.".to_owned());
+            return Err(
+                "Docker's API without TLS gives root on the host to anybody on the way: it is not spoken.".to_owned()
+            );
         }
         let rest = typed.strip_prefix("https://").or_else(|| typed.strip_prefix("tcp://")).ok_or_else(wrong)?;
         let mut url = Url::parse(&format!("https://{rest}")).map_err(|_| wrong())?;
