@@ -8,6 +8,7 @@ use plumbline_aws::{AwsCollector, Operator};
 use plumbline_core::clock::{SharedClock, SystemClock};
 use plumbline_core::collect::Collector;
 use plumbline_core::id::Mint;
+use plumbline_host::HostCollector;
 use plumbline_host::docker::{self, DockerCollector};
 use plumbline_policy::Catalogue;
 use plumbline_registry::RegistryCollector;
@@ -56,12 +57,18 @@ impl Product {
         let registry = RegistryCollector::new(plumbline_registry::Operator { private_endpoints }, clock.clone());
         let sockets = config::docker_sockets()?;
         let docker = DockerCollector::new(docker::Operator { private_endpoints, sockets });
+        let host = HostCollector::new(clock.clone());
         Ok(Self {
             database,
             keyring: Arc::new(keyring),
             mint: Arc::new(Mint::new(clock.clone(), StdRng::from_os_rng())),
             clock,
-            collectors: Arc::from(vec![Arc::new(aws) as Arc<dyn Collector>, Arc::new(registry), Arc::new(docker)]),
+            collectors: Arc::from(vec![
+                Arc::new(aws) as Arc<dyn Collector>,
+                Arc::new(registry),
+                Arc::new(docker),
+                Arc::new(host),
+            ]),
             catalogue: Catalogue::builtin(),
             private_endpoints,
         })

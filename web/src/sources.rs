@@ -1,5 +1,6 @@
 //! Sources: what is connected, how to connect more, and how each is read.
 
+mod agent;
 mod aws;
 mod change;
 mod connect;
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(connect::routes());
     routes.extend(one::routes());
     routes.extend(change::routes());
+    routes.extend(agent::routes());
     routes
 }
 

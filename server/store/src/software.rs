@@ -1,8 +1,10 @@
 //! Packages, what they are installed in, and what is known to be wrong with them.
 
+mod host;
 mod image;
 mod search;
 
+pub use host::hosts_with;
 pub use image::{
     BaseImage, ImageComponent, ImageSight, LayerSum, base_of, components_of_image, fixes_of, layer_sums, read_at,
     sight_of_images,
@@ -54,7 +56,7 @@ pub async fn unknown_of_run(tx: &mut TenantTx, run: plumbline_core::id::RunId) -
     let rows = sqlx::query_scalar(
         "with staged as materialized (
              select distinct attributes ->> 'Software' as software from staged_resources
-             where tenant_id = $1 and run_id = $2 and kind = 'image'
+             where tenant_id = $1 and run_id = $2 and kind in ('image', 'host.machine')
          )
          select s.software from staged s
          where s.software is not null and not exists (

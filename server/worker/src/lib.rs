@@ -6,6 +6,7 @@
 mod collect;
 mod deliveries;
 mod evaluate;
+mod hosts;
 mod images;
 mod intake;
 mod matching;

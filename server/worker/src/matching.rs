@@ -174,6 +174,9 @@ pub(crate) async fn rematch(worker: &Worker, lease: &Lease) -> anyhow::Result<()
     for (source, account, image) in software::images_with(&mut tx, &changed).await? {
         by_source.entry(source).or_default().push((account, "image".to_owned(), image));
     }
+    for (source, account, host) in software::hosts_with(&mut tx, &changed).await? {
+        by_source.entry(source).or_default().push((account, "host.machine".to_owned(), host));
+    }
     for (source, changed) in by_source {
         let merged = Merged { changed, retired: Vec::new() };
         let now = worker.now();

@@ -100,7 +100,11 @@ async fn create(mut call: Call<ManageSources>, form: Form<SourceForm>) -> Result
         Ok(id) => {
             let detail = json!({ "provider": form.provider.word(), "source_id": id });
             call.record("source.connected", form.name.trim(), detail).await?;
-            call.done(&href(id), Flash::good("The source is connected. Its first run begins now.")).await
+            let said = match form.provider {
+                Provider::Host => "The host is connected. Make a token now, with which its agent enrols.",
+                _ => "The source is connected. Its first run begins now.",
+            };
+            call.done(&href(id), Flash::good(said)).await
         }
         Err(errors) => {
             let page = FormPage::of(&call, form, errors, None);
@@ -133,6 +137,10 @@ async fn try_create(
         Err(StoreError::Conflict(words)) => return Ok(Err(FormErrors::beside("name", words))),
         Err(other) => return Err(other.into()),
     };
+    if form.provider == Provider::Host {
+        // There is nothing to read before its agent reports.
+        return Ok(Ok(id));
+    }
     let now = call.now;
     job::enqueue(&mut call.tx, &Task::Collect { source_id: id }, now, &mint).await?;
     probe(&mut call.tx, id, &mint).await?;

@@ -4,7 +4,7 @@ use super::Host;
 use crate::report::{PACKED, Report};
 use crate::text::{chain, one_line};
 use plumbline_core::clock::SharedClock;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Certificate, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use url::{Host as UrlHost, Url};
 
 /// Tells the server when a report was made without reading it.
-pub const MADE_AT: &str = "plumbline-made-at";
+const MADE_AT: &str = "plumbline-made-at";
 /// The wait after the first failure; it doubles up to the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -183,6 +183,7 @@ impl Agent {
             .http
             .post(url)
             .header(AUTHORIZATION, format!("Bearer {}", self.enrolment.credential))
+            .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/gzip")
             .header(MADE_AT, report.made_at.to_rfc3339())
             .body(packed);
@@ -222,6 +223,7 @@ fn address(server: &Url, path: &str) -> Result<Url, AgentError> {
 async fn enrol(http: &reqwest::Client, server: &Url, token: &SecretString) -> Result<Enrolment, AgentError> {
     let asked = http
         .post(address(server, "agent/enrol")?)
+        .header(ACCEPT, "application/json")
         .header(AUTHORIZATION, format!("Bearer {}", token.expose_secret().trim()));
     let answer = asked.send().await.map_err(|error| AgentError::Away(chain(&error.without_url())))?;
     let status = answer.status();
