@@ -8,6 +8,7 @@ pub mod docker;
 pub mod estate_rows;
 mod fault_answers;
 pub mod fault_proxy;
+pub mod host;
 pub mod lab;
 pub mod polling;
 pub mod provider;

@@ -18,5 +18,6 @@ mod sessions;
 mod setup;
 mod sign_in;
 mod sources;
+mod sources_docker;
 mod sources_registry;
 mod tenants;
