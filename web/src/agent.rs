@@ -46,13 +46,14 @@ async fn report(mut agent: Agent, req: HttpRequest) -> Result<HttpResponse, WebE
     if !body.starts_with(&[0x1f, 0x8b]) {
         return Err(WebError::Invalid("A report is JSON, packed by gzip.".to_owned()));
     }
-    let newest = agent::deliver(&mut agent.tx, agent.source, made_at, &body, agent.now).await?;
-    if newest && !source::get(&mut agent.tx, agent.source).await?.paused {
+    let (mut tx, interval_seconds) = agent.open().await?;
+    let newest = agent::deliver(&mut tx, agent.source, made_at, &body, agent.now).await?;
+    if newest && !source::get(&mut tx, agent.source).await?.paused {
         let mint = agent.state.mint.clone();
-        job::enqueue(&mut agent.tx, &Task::Collect { source_id: agent.source }, agent.now, &mint).await?;
+        job::enqueue(&mut tx, &Task::Collect { source_id: agent.source }, agent.now, &mint).await?;
     }
-    let answer = json!({ "interval_seconds": agent.interval_seconds, "newest": newest });
-    agent.tx.commit().await?;
+    let answer = json!({ "interval_seconds": interval_seconds, "newest": newest });
+    tx.commit().await?;
     Ok(HttpResponse::Ok().json(answer))
 }
 

@@ -16,7 +16,11 @@ use plumbline_core::id::{SourceId, TenantId};
 use plumbline_store::identity::Token;
 use plumbline_store::{StoreError, TenantTx, agent};
 use std::net::IpAddr;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// How long a report may take to come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The text of a credential or a one-time token: tenant, source and secret.
 #[must_use]
@@ -37,11 +41,10 @@ pub struct Newcomer {
 /// An agent whose credential was admitted.
 pub struct Agent {
     pub(crate) state: web::Data<AppState>,
-    pub tx: TenantTx,
     pub source: SourceId,
     pub now: DateTime<Utc>,
-    /// How often it is to report.
-    pub interval_seconds: i32,
+    tenant: TenantId,
+    credential: Token,
     payload: Payload,
 }
 
@@ -86,17 +89,37 @@ impl Agent {
     async fn of(req: HttpRequest, payload: Payload) -> Result<Self, WebError> {
         let mut newcomer = Newcomer::of(req).await?;
         let found = agent::admit(&mut newcomer.tx, newcomer.source, &newcomer.token).await;
-        let interval_seconds = newcomer.admitted(found)?;
-        let Newcomer { state, tx, source, now, .. } = newcomer;
+        newcomer.admitted(found)?;
+        let Newcomer { state, tx, source, now, token, .. } = newcomer;
         state.limits.agent(source.0.as_bytes())?;
-        Ok(Self { state, tx, source, now, interval_seconds, payload })
+        Ok(Self { state, source, now, tenant: tx.tenant(), credential: token, payload })
+    }
+
+    /// Opens a transaction that sees the agent's tenant; late, so that a slow body holds no connection. Returns how often
+    /// the agent is to report too.
+    ///
+    /// # Errors
+    /// [`WebError::Credential`] when it was revoked in the meantime.
+    pub async fn open(&self) -> Result<(TenantTx, i32), WebError> {
+        let mut tx = self.state.database(Key(())).tenant(self.tenant).await?;
+        match agent::admit(&mut tx, self.source, &self.credential).await {
+            Ok(seconds) => Ok((tx, seconds)),
+            Err(StoreError::NotFound) => Err(WebError::Credential),
+            Err(other) => Err(other.into()),
+        }
     }
 
     /// What was sent, whole.
     ///
     /// # Errors
-    /// [`WebError::TooLarge`] when it has more than `limit` bytes; it is then not read to the end.
+    /// [`WebError::TooLarge`] when it has more than `limit` bytes; it is then not read to the end. [`WebError::Invalid`] when
+    /// it breaks off or takes too long.
     pub async fn body(&mut self, limit: usize) -> Result<Vec<u8>, WebError> {
+        let late = |_| WebError::Invalid("The report took too long to come.".to_owned());
+        tokio::time::timeout(PATIENCE, self.whole(limit)).await.map_err(late)?
+    }
+
+    async fn whole(&mut self, limit: usize) -> Result<Vec<u8>, WebError> {
         let mut body = Vec::new();
         while let Some(chunk) = self.payload.next().await {
             let chunk = chunk.map_err(|_| WebError::Invalid("The report broke off.".to_owned()))?;

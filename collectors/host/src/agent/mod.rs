@@ -4,6 +4,7 @@
 //! may not read it reports as unread, with the permission that it would take, which is `root` for almost all of it.
 
 mod audit;
+mod disk;
 mod files;
 mod host;
 mod listening;

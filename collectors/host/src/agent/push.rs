@@ -1,16 +1,15 @@
 //! Sends reports: enrols once, keeps one report on disk while the server is away, and goes on.
 
 use super::Host;
+use super::disk::{Enrolment, make_folder, read_enrolment, remove, write};
 use crate::report::{PACKED, Report};
 use crate::text::{chain, one_line};
 use plumbline_core::clock::SharedClock;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Certificate, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use serde::Deserialize;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use url::{Host as UrlHost, Url};
@@ -54,16 +53,6 @@ pub enum AgentError {
     Rejected(String),
     #[error("the server does not answer: {0}")]
     Away(String),
-}
-
-/// What an agent keeps of its enrolment.
-#[derive(Serialize, Deserialize)]
-struct Enrolment {
-    server: Url,
-    credential: String,
-    interval_seconds: u64,
-    /// What the host is known by where it has no id of its own.
-    machine: String,
 }
 
 #[derive(Deserialize)]
@@ -278,36 +267,4 @@ fn may_go(server: &Url, plain_http: bool) -> Result<(), AgentError> {
         ))),
         _ => Err(AgentError::Settings(format!("{server} is no address of a server"))),
     }
-}
-
-fn make_folder(path: &Path) -> Result<(), AgentError> {
-    let disk = |source| AgentError::Disk { what: format!("making {}", path.display()), source };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(disk)
-}
-
-fn read_enrolment(path: &Path) -> Result<Enrolment, AgentError> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let words = "this agent is not enrolled: give --server and --token, as the page of its host prints them";
-            return Err(AgentError::Settings(words.to_owned()));
-        }
-        Err(source) => return Err(AgentError::Disk { what: format!("reading {}", path.display()), source }),
-    };
-    serde_json::from_slice(&bytes).map_err(|_| AgentError::Settings(format!("{} is damaged", path.display())))
-}
-
-/// Writes a file that nobody else reads, whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), AgentError> {
-    let disk = |source| AgentError::Disk { what: format!("writing {}", path.display()), source };
-    let beside = path.with_extension("new");
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(disk)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(disk)?;
-    std::fs::rename(&beside, path).map_err(disk)
-}
-
-fn remove(path: &Path) -> Result<(), AgentError> {
-    std::fs::remove_file(path)
-        .map_err(|source| AgentError::Disk { what: format!("removing {}", path.display()), source })
 }

@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use url::Url;
 
-/// The largest answer, in bytes: a list of some ten thousand containers.
-const LARGEST: usize = 64 << 20;
+/// The largest list, in bytes: one of some ten thousand containers; and the largest description of one thing.
+const LIST: usize = 64 << 20;
+const ONE: usize = 8 << 20;
 /// For one answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(5);
@@ -78,7 +79,8 @@ impl Client {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let answer = self.http.get(url).send().await.map_err(|e| ReadError::failed(chain(&e.without_url())))?;
         let status = answer.status();
-        let body = read_body(answer).await?;
+        // What is about one thing ends in the word json behind its name.
+        let body = read_body(answer, if path.len() > 2 { ONE } else { LIST }).await?;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|_| {
                 ReadError::failed(format!("{permission}: the engine answers with something that is no JSON"))
@@ -99,11 +101,11 @@ fn said(body: &[u8]) -> String {
     body["message"].as_str().unwrap_or_default().to_owned()
 }
 
-async fn read_body(mut answer: reqwest::Response) -> Result<Vec<u8>, ReadError> {
+async fn read_body(mut answer: reqwest::Response, limit: usize) -> Result<Vec<u8>, ReadError> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|e| ReadError::failed(chain(&e.without_url())))? {
-        if body.len() + chunk.len() > LARGEST {
-            return Err(ReadError::failed(format!("the answer has more than {LARGEST} bytes")));
+        if body.len() + chunk.len() > limit {
+            return Err(ReadError::failed(format!("the answer has more than {limit} bytes")));
         }
         body.extend_from_slice(&chunk);
     }

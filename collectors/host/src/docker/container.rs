@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::error::ReadError;
-use super::image::{in_registries, is_id, secrets, settings};
+use super::image::{configure, in_registries, is_id};
 use super::resource::{Engine, labels, miss, set};
 use crate::text::{kept, safe};
 use plumbline_core::resource::{Edge, Resource};
@@ -59,11 +59,10 @@ fn described(engine: &Engine, digests: &Digests, id: &str, found: &Value) -> Res
         mounts.sort_by_cached_key(|mount| mount["Destination"].to_string());
     }
     container.attributes.extend([
-        ("Config".to_owned(), settings(&found["Config"])),
         ("NetworkSettings".to_owned(), network(&found["NetworkSettings"])),
         ("State".to_owned(), state(&found["State"])),
-        ("Secrets".to_owned(), json!(secrets(&found["Config"]))),
     ]);
+    configure(&mut container, found, INSPECT);
     container.tags = labels(&found["Config"]["Labels"]);
     container.edges = edges(engine, digests, found);
     container

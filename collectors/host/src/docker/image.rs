@@ -3,8 +3,8 @@
 use super::client::Client;
 use super::error::ReadError;
 use super::resource::{Engine, labels, miss, set};
-use crate::text::{kept, safe, secrets_in};
-use plumbline_core::resource::{Edge, Resource};
+use crate::text::{kept, member, safe, secrets_in};
+use plumbline_core::resource::{Edge, Resource, Unread};
 use serde_json::{Value, json};
 
 pub(crate) const READER: &str = "docker.images";
@@ -38,21 +38,34 @@ fn described(engine: &Engine, id: &str, found: &Value) -> Resource {
     let mut image = engine.resource(READER, "docker.image", engine.uid_of("images", id), &name);
     set(&mut image, found, &INSPECTED, INSPECT);
     let platform = format!("{}/{}", text(&found["Os"]), text(&found["Architecture"]));
-    let config = &found["Config"];
     image.attributes.extend([
         ("Id".to_owned(), json!(id)),
         ("Platform".to_owned(), json!(platform)),
         ("LastTagTime".to_owned(), kept(&found["Metadata"]["LastTagTime"])),
-        ("Config".to_owned(), settings(config)),
-        ("Secrets".to_owned(), json!(secrets(config))),
     ]);
-    image.tags = labels(&config["Labels"]);
+    configure(&mut image, found, INSPECT);
+    image.tags = labels(&found["Config"]["Labels"]);
     image.edges = in_registries(&found["RepoDigests"]);
     image
 }
 
+/// The attributes that come of a configuration; one that is absurdly large is unread.
+pub(crate) fn configure(resource: &mut Resource, found: &Value, permission: &str) {
+    let config = &found["Config"];
+    match member(found, "Config") {
+        Ok(_) => resource.attributes.extend([
+            ("Config".to_owned(), settings(config)),
+            ("Secrets".to_owned(), json!(secrets(config))),
+        ]),
+        Err(detail) => {
+            let why = Unread { permission: permission.to_owned(), denied: false, detail };
+            miss(resource, &["Config", "Secrets"], &why);
+        }
+    }
+}
+
 /// The part of a configuration that an image and a container share. Of the environment only the names are kept.
-pub(crate) fn settings(config: &Value) -> Value {
+fn settings(config: &Value) -> Value {
     let names = texts(&config["Env"]).into_iter().map(|line| {
         let name = line.split_once('=').map_or(line.as_str(), |(name, _)| name);
         crate::text::cut(name)
@@ -68,7 +81,7 @@ pub(crate) fn settings(config: &Value) -> Value {
 }
 
 /// Secrets in environment, labels and command, told by place and fingerprint.
-pub(crate) fn secrets(config: &Value) -> Vec<Value> {
+fn secrets(config: &Value) -> Vec<Value> {
     let mut found = Vec::new();
     for line in texts(&config["Env"]) {
         let name = line.split_once('=').map_or(line.as_str(), |(name, _)| name);
