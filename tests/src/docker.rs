@@ -126,6 +126,10 @@ impl Drop for Engine {
             let _ = self.docker(&["rm", "--force"].into_iter().chain(all.lines()).collect::<Vec<_>>());
         }
         self.stop();
+        // The network of the host stays mounted behind an engine whose containers shared it.
+        for name in std::fs::read_dir(self.path("exec/netns")).into_iter().flatten().flatten() {
+            let _ = root("umount").arg(name.path()).status();
+        }
         // What the engine made belongs to root.
         let _ = root("rm").arg("-rf").arg(self.path("data")).arg(self.path("exec")).status();
     }
