@@ -126,6 +126,14 @@ pub fn own_cluster() -> anyhow::Result<Option<OwnCluster>> {
     Ok(Some(OwnCluster { server: format!("https://{host}:{port}"), folder }))
 }
 
+/// Whether a tenant may connect a Docker engine by a Unix socket of the worker's machine: `PLUMBLINE_ALLOW_DOCKER_SOCKETS=yes`.
+///
+/// # Errors
+/// When it is set to anything but yes or no.
+pub fn docker_sockets() -> anyhow::Result<bool> {
+    yes_or_no("PLUMBLINE_ALLOW_DOCKER_SOCKETS")
+}
+
 /// Whether a proxy of ours stands in front and says who calls: `PLUMBLINE_BEHIND_PROXY=yes`.
 ///
 /// # Errors

@@ -7,6 +7,8 @@ use anyhow::Context;
 use plumbline_core::collect::Connection;
 use plumbline_core::id::{PersonId, SourceId, TenantId};
 use plumbline_core::role::Role;
+use plumbline_host::agent::Host;
+use plumbline_store::agent;
 use plumbline_store::identity::person::{self, NewPerson};
 use plumbline_store::job::{self, Task};
 use plumbline_store::source::{self, NewSource, SourceChange};
@@ -26,7 +28,10 @@ const SECOND: (&str, &str) = ("Quiet Cove", "quiet-cove");
 const SOURCE: &str = "Harbor Lane organization";
 const REGISTRY: &str = "Harbor Lane registry";
 const CLUSTER: &str = "Harbor Lane cluster";
+const HOST: &str = "This machine";
 const POLL_SECONDS: i32 = 60;
+/// The machine reports once a start, and is out of sight three days later.
+const HOST_POLL_SECONDS: i32 = 86_400;
 
 /// How the seeded estate describes itself.
 #[derive(Deserialize)]
@@ -135,14 +140,14 @@ fn email(role: Role) -> String {
 }
 
 async fn sources(tx: &mut TenantTx, product: &Product, estate: &Estate) -> anyhow::Result<()> {
-    ensure_source(tx, product, "aws", SOURCE, cloud(estate)).await?;
+    ensure_source(tx, product, ("aws", SOURCE, POLL_SECONDS), cloud(estate)).await?;
     if let Some(registry) = &estate.registry {
-        ensure_source(tx, product, "registry", REGISTRY, images(registry)).await?;
+        ensure_source(tx, product, ("registry", REGISTRY, POLL_SECONDS), images(registry)).await?;
     }
     if let Some(cluster) = &estate.cluster {
-        ensure_source(tx, product, "kubernetes", CLUSTER, orchestra(cluster)).await?;
+        ensure_source(tx, product, ("kubernetes", CLUSTER, POLL_SECONDS), orchestra(cluster)).await?;
     }
-    Ok(())
+    this_machine(tx, product).await
 }
 
 /// The stand-in speaks no TLS, which is meant.
@@ -176,22 +181,34 @@ fn images(registry: &Registry) -> Connection {
 async fn ensure_source(
     tx: &mut TenantTx,
     product: &Product,
-    provider: &str,
-    name: &str,
+    (provider, name, poll_seconds): (&str, &str, i32),
     connection: Connection,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<SourceId> {
     let known = source::list(tx).await?.into_iter().find(|source| source.name == name);
     let id = if let Some(known) = known {
-        let change = SourceChange { name, poll_seconds: POLL_SECONDS, settings: &connection.settings };
+        let change = SourceChange { name, poll_seconds, settings: &connection.settings };
         source::change(tx, SourceId(known.source_id), &change).await?;
         source::replace_secret(tx, SourceId(known.source_id), &connection.secret, &product.keyring, &product.mint)
             .await?;
         SourceId(known.source_id)
     } else {
-        let new = NewSource { provider, name, poll_seconds: POLL_SECONDS, connection: &connection };
+        let new = NewSource { provider, name, poll_seconds, connection: &connection };
         source::create(tx, &new, &product.keyring, &product.mint).await?
     };
     job::enqueue(tx, &Task::Collect { source_id: id }, product.mint.now(), &product.mint).await?;
+    Ok(id)
+}
+
+/// The machine that the demonstration runs on, as its agent reports it, as far as whoever started it may read.
+async fn this_machine(tx: &mut TenantTx, product: &Product) -> anyhow::Result<()> {
+    let connection = Connection { settings: json!({ "agent": true }), secret: SecretString::from("{}") };
+    let now = product.mint.now();
+    let read = move || Host::at(Path::new("/")).report(env!("CARGO_PKG_VERSION"), "demonstration", now).pack();
+    let report = tokio::task::spawn_blocking(read).await?.context("the report of this machine")?;
+    let id = ensure_source(tx, product, ("host", HOST, HOST_POLL_SECONDS), connection).await?;
+    let token = agent::invite(tx, id, &product.mint).await?;
+    agent::enrol(tx, id, &token, &product.mint).await?;
+    agent::deliver(tx, id, now, &report, now).await?;
     Ok(())
 }
 

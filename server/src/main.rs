@@ -2,6 +2,8 @@
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use plumbline_core::clock::SystemClock;
+use plumbline_host::agent::{Agent, Options};
 use plumbline_server::config::{self, DatabaseUrls};
 use plumbline_server::serve::{self, Home, Product};
 use plumbline_server::{demo, feeds};
@@ -10,6 +12,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -59,6 +62,30 @@ enum Command {
         /// A zip, a folder or a file; or the address of one, https://…
         from: String,
     },
+    /// Report this host to a server; enrolled once by the command that the host's page prints
+    Agent {
+        /// The server's address; needed to enrol
+        #[arg(long)]
+        server: Option<url::Url>,
+        /// The one-time token; needed to enrol
+        #[arg(long, env = "PLUMBLINE_AGENT_TOKEN", hide_env_values = true)]
+        token: Option<String>,
+        /// Folder for the credential, and for a report while the server is away
+        #[arg(long, default_value = "/var/lib/plumbline-agent")]
+        state: PathBuf,
+        /// Where the host's files are; another folder than / in a container that has them mounted
+        #[arg(long, default_value = "/")]
+        root: PathBuf,
+        /// A private authority of the server's certificate, as PEM
+        #[arg(long)]
+        ca: Option<PathBuf>,
+        /// Say that plain HTTP to another machine is meant
+        #[arg(long)]
+        plain_http: bool,
+        /// Report once and end
+        #[arg(long)]
+        once: bool,
+    },
     /// Seal all stored secrets with the first of the keys in PLUMBLINE_MASTER_KEY, so that the others can be taken away
     Reseal,
     /// Ask a running server whether it is well; for health checks of containers
@@ -80,6 +107,11 @@ async fn main() -> anyhow::Result<()> {
         Command::Work => work().await,
         Command::Up { data, listen, demo_estate } => up(&data, &listen, demo_estate.as_deref()).await,
         Command::Import { feed, kind, fewer, from } => import(&feed, kind, fewer, &from).await,
+        Command::Agent { server, token, state, root, ca, plain_http, once } => {
+            let token = token.map(secrecy::SecretString::from);
+            let version = env!("CARGO_PKG_VERSION");
+            agent(Options { state, root, server, token, ca, plain_http, version }, once).await
+        }
         Command::Reseal => reseal().await,
         Command::Health { listen } => serve::health(&listen).await,
     }
@@ -114,6 +146,15 @@ async fn import(feed: &str, kind: feeds::FeedKind, fewer: bool, from: &str) -> a
     let unreadable =
         if done.unreadable > 0 { format!(", {} could not be read", done.unreadable) } else { String::new() };
     say(&format!("{} entries of {feed}{unreadable}; {} packages' advisories changed", done.entries, done.changed))
+}
+
+async fn agent(options: Options, once: bool) -> anyhow::Result<()> {
+    let mut agent = Agent::open(options, Arc::new(SystemClock)).await?;
+    if once {
+        agent.once().await?;
+        return say("The host is reported");
+    }
+    Ok(agent.run(serve::on_signal()?).await?)
 }
 
 async fn reseal() -> anyhow::Result<()> {

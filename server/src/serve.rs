@@ -8,6 +8,8 @@ use plumbline_aws::{AwsCollector, Operator};
 use plumbline_core::clock::{SharedClock, SystemClock};
 use plumbline_core::collect::Collector;
 use plumbline_core::id::Mint;
+use plumbline_host::HostCollector;
+use plumbline_host::docker::{self, DockerCollector};
 use plumbline_kubernetes::KubernetesCollector;
 use plumbline_policy::Catalogue;
 use plumbline_registry::RegistryCollector;
@@ -58,12 +60,21 @@ impl Product {
         let kubernetes =
             KubernetesCollector::new(plumbline_kubernetes::Operator { private_endpoints, own_cluster }, clock.clone());
         let registry = RegistryCollector::new(plumbline_registry::Operator { private_endpoints }, clock.clone());
+        let sockets = config::docker_sockets()?;
+        let docker = DockerCollector::new(docker::Operator { private_endpoints, sockets });
+        let host = HostCollector::new(clock.clone());
         Ok(Self {
             database,
             keyring: Arc::new(keyring),
             mint: Arc::new(Mint::new(clock.clone(), StdRng::from_os_rng())),
             clock,
-            collectors: Arc::from(vec![Arc::new(aws) as Arc<dyn Collector>, Arc::new(kubernetes), Arc::new(registry)]),
+            collectors: Arc::from(vec![
+                Arc::new(aws) as Arc<dyn Collector>,
+                Arc::new(registry),
+                Arc::new(docker),
+                Arc::new(host),
+                Arc::new(kubernetes),
+            ]),
             catalogue: Catalogue::builtin(),
             private_endpoints,
         })

@@ -179,6 +179,13 @@ make_images_folder() {
   echo "$images" >"$folder/made-from"
 }
 
+# A real engine, started by the tests themselves; nothing but busybox goes into its images.
+need_docker() {
+  need_command dockerd docker.io
+  [ -x /bin/busybox ] || install_packages "busybox" busybox-static
+  need_command openssl openssl
+}
+
 need_browser() {
   export CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
   export CHROMEDRIVER=${CHROMEDRIVER:-$(command -v chromedriver || true)}

@@ -83,7 +83,7 @@ impl Drop for Site {
     }
 }
 
-fn same(parts: &Parts) -> Parts {
+pub(crate) fn same(parts: &Parts) -> Parts {
     Parts {
         database: parts.database.clone(),
         keyring: parts.keyring.clone(),

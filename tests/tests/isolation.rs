@@ -46,7 +46,8 @@ async fn somebody_anonymous_is_sent_to_sign_in_from_every_other_route(pool: PgPo
     let owner = app.join(&app.tenant, Role::Owner, "owner@harborlane.example.com").await;
     let things = one_of_each(&app, &app.tenant, owner).await;
 
-    for route in routes().into_iter().filter(|route| route.access != Access::Public) {
+    let of_people = |route: &Route| !matches!(route.access, Access::Public | Access::Agent);
+    for route in routes().into_iter().filter(of_people) {
         let mut anonymous = app.anonymous();
         let path = path_to(&route, &things);
         let answer = match route.method {
@@ -126,7 +127,8 @@ async fn no_other_site_can_send_any_form(pool: PgPool) {
     let with_token: Vec<(&str, &str)> = FIELDS.into_iter().chain([("csrf", token.as_str())]).collect();
     let mut walked = 0;
 
-    for route in routes().into_iter().filter(|route| route.method != Method::GET) {
+    let of_a_form = |route: &Route| route.method != Method::GET && route.access != Access::Agent;
+    for route in routes().into_iter().filter(of_a_form) {
         let path = path_to(&route, &things);
         let post = || TestRequest::post().uri(&path);
         let attempts = [
@@ -159,6 +161,37 @@ async fn no_other_site_can_send_any_form(pool: PgPool) {
         walked += 1;
     }
     assert!(walked >= 10, "the walk meets forms: {walked}");
+    assert_eq!(owner.get("/account").await.status, 200, "and the session is as it was");
+}
+
+/// Agents have no session: their routes are below one path, where neither a session nor a form's token counts, and whoever
+/// shows no credential is refused.
+#[sqlx::test(migrations = "../migrations")]
+async fn an_agents_routes_take_a_credential_and_nothing_else(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let mut owner = app.owner().await;
+    let token = owner.token("/account").await;
+    let mut walked = 0;
+
+    for route in routes() {
+        assert_eq!(route.path.starts_with("/agent/"), route.access == Access::Agent, "{}", name(&route));
+        if route.access != Access::Agent {
+            continue;
+        }
+        let fields: Vec<(&str, &str)> = FIELDS.into_iter().chain([("csrf", token.as_str())]).collect();
+        let secret = format!("Bearer {}.{}.{}", "0".repeat(32), "0".repeat(32), "A".repeat(43));
+        for request in [
+            TestRequest::post().uri(route.path).insert_header(("Origin", ORIGIN)).set_form(&fields),
+            TestRequest::post().uri(route.path).insert_header(("Authorization", secret)),
+            TestRequest::post().uri(route.path),
+        ] {
+            app.pass(chrono::TimeDelta::minutes(1));
+            let answer = owner.send(request).await;
+            assert_eq!(answer.status, 401, "{}: {}", name(&route), answer.body);
+        }
+        walked += 1;
+    }
+    assert_eq!(walked, 2);
     assert_eq!(owner.get("/account").await.status, 200, "and the session is as it was");
 }
 

@@ -21,6 +21,7 @@ fn verdict(answer: &Answer) -> &'static str {
     match answer.status {
         303 if answer.location().starts_with("/sign-in") => "sign in",
         403 => "no",
+        401 => "agent",
         500.. => "broken",
         _ => "yes",
     }

@@ -3,12 +3,15 @@
 //! [`Call`] is a member of a tenant with a permission, and holds the transaction that sees this tenant alone.
 //! [`SignedIn`] is a person outside any tenant, [`Visitor`] is anybody. A handler has no other way to the database.
 
+mod agent;
 mod member;
 mod permission;
 mod person;
 mod visit;
 mod visitor;
 
+pub(crate) use agent::bearer;
+pub use agent::{Agent, Newcomer};
 pub use member::{Actor, Call};
 pub use permission::*;
 pub use person::SignedIn;
@@ -36,6 +39,8 @@ pub enum Access {
     SignedIn,
     /// A member of a tenant whose role carries the permission.
     Member(Permission),
+    /// An agent of a container host, by a credential of its own and no session.
+    Agent,
 }
 
 /// A first parameter: says who may call.

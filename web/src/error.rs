@@ -21,6 +21,9 @@ pub enum WebError {
     /// A form that is not from a page of ours, or of a session before this one.
     #[error("form token refused")]
     Forged,
+    /// An agent's credential that opens nothing.
+    #[error("credential refused")]
+    Credential,
     /// Nothing is there; another tenant's things look the same.
     #[error("not found")]
     NotFound,
@@ -57,6 +60,7 @@ impl WebError {
                 "It was opened before you last signed in or changed tenant. Open the page again and repeat what you did."
                     .into(),
             ),
+            Self::Credential => ("Refused", "The credential or token was used, revoked or never given.".into()),
             Self::NotFound => ("Not found", "There is nothing here. It may have been removed, or the link is wrong.".into()),
             Self::Missing(text) => ("Not found", text.clone()),
             Self::Invalid(text) => ("That does not work", text.clone()),
@@ -87,7 +91,7 @@ impl WebError {
 impl ResponseError for WebError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::SignIn { .. } => StatusCode::UNAUTHORIZED,
+            Self::SignIn { .. } | Self::Credential => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::Forged | Self::NoTenant => StatusCode::FORBIDDEN,
             Self::NotFound | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,

@@ -6,6 +6,7 @@
 //! draws the whole house.
 
 pub mod account;
+pub mod agent;
 pub mod assets;
 pub mod audit;
 pub mod call;

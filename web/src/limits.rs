@@ -37,6 +37,8 @@ pub struct Limits {
     by_email: Limiter,
     /// Per network address: an office behind one address, not a botnet's member.
     by_address: Limiter,
+    /// Per agent: one that runs wild does not fill the store.
+    by_agent: Limiter,
 }
 
 fn quota(burst: u32, one_every: Duration) -> Quota {
@@ -51,6 +53,7 @@ impl Limits {
         Self {
             by_email: limiter(quota(5, Duration::from_secs(60))),
             by_address: limiter(quota(20, Duration::from_secs(10))),
+            by_agent: limiter(quota(6, Duration::from_secs(10))),
             clock: clock.clone(),
         }
     }
@@ -72,6 +75,14 @@ impl Limits {
             IpAddr::V4(v4) => self.check(&self.by_address, &v4.octets()),
             IpAddr::V6(v6) => self.check(&self.by_address, &v6.octets()[..8]),
         }
+    }
+
+    /// Counts a report of an agent.
+    ///
+    /// # Errors
+    /// [`WebError::TooMany`] with the wait.
+    pub fn agent(&self, source: &[u8]) -> Result<(), WebError> {
+        self.check(&self.by_agent, source)
     }
 
     fn check(&self, limiter: &Limiter, key: &[u8]) -> Result<(), WebError> {

@@ -1,10 +1,10 @@
 //! The route table. Each noun lists its own routes; tests walk the whole table.
 
-use crate::call::{Access, Caller};
+use crate::call::{Access, Agent, Caller, Newcomer};
 use crate::form::Form;
 use crate::{
-    account, assets, audit, compliance, components, finding, findings, fixes, flaw, flaws, health, invitation, member,
-    oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources, stack, tenant, theme,
+    account, agent, assets, audit, compliance, components, finding, findings, fixes, flaw, flaws, health, invitation,
+    member, oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources, stack, tenant, theme,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -49,6 +49,12 @@ parameters!(A);
 parameters!(A, B);
 parameters!(A, B, D);
 
+/// The parameters of a handler that an agent calls: who shows a credential, and anything more.
+pub trait ByAgent {}
+
+impl ByAgent for (Newcomer,) {}
+impl<A> ByAgent for (Agent, A) {}
+
 impl Route {
     /// A page.
     pub fn get<F, P>(path: &'static str, handler: F) -> Self
@@ -70,6 +76,19 @@ impl Route {
     {
         let build = Box::new(move || web::post().to(handler.clone()));
         Self { method: Method::POST, path, access: P::ACCESS, build }
+    }
+}
+
+impl Route {
+    /// What an agent calls: it has no session, so that there is no form and no token of one.
+    pub fn agent<F, P>(path: &'static str, handler: F) -> Self
+    where
+        F: Handler<P> + Send + Sync,
+        P: FromRequest + ByAgent + 'static,
+        F::Output: Responder + 'static,
+    {
+        let build = Box::new(move || web::post().to(handler.clone()));
+        Self { method: Method::POST, path, access: Access::Agent, build }
     }
 }
 
@@ -103,6 +122,7 @@ pub fn table() -> Vec<Route> {
         theme::routes(),
         health::routes(),
         assets::routes(),
+        agent::routes(),
     ]
     .into_iter()
     .flatten()

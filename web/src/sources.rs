@@ -1,10 +1,13 @@
 //! Sources: what is connected, how to connect more, and how each is read.
 
+mod agent;
 mod aws;
 mod change;
 mod cluster;
 mod connect;
+mod docker;
 mod form;
+mod host;
 mod one;
 mod registry;
 mod settings;
@@ -26,6 +29,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes.extend(connect::routes());
     routes.extend(one::routes());
     routes.extend(change::routes());
+    routes.extend(agent::routes());
     routes
 }
 

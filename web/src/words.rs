@@ -68,6 +68,8 @@ pub(crate) fn provider(word: &str) -> &str {
         "azure" => "Azure",
         "kubernetes" => "Kubernetes",
         "registry" => "Registry",
+        "docker" => "Docker engine",
+        "host" => "Container host",
         other => other,
     }
 }

@@ -346,7 +346,7 @@ async fn a_run_ends_when_it_is_told_to() {
     let source = connection(standin.settings(json!({ "auth": { "by": "anonymous" } })), &json!({}));
     let (sink, _events) = tokio::sync::mpsc::channel(64);
     let cancel = CancellationToken::new();
-    let errand = Errand { sink, memory: Arc::new(Shelf::default()), cancel: cancel.clone(), standing: None };
+    let errand = Errand { memory: Arc::new(Shelf::default()), cancel: cancel.clone(), ..Errand::alone(sink) };
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(100)).await;
         cancel.cancel();

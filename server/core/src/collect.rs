@@ -4,6 +4,7 @@ use crate::id::SourceId;
 use crate::resource::Resource;
 use crate::scope::{Outcome, ScopeKey};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -109,11 +110,35 @@ pub struct Standing {
     pub wake: Arc<dyn Wake>,
 }
 
-/// What a run is given: where it sends its events, what earlier runs kept, and when it has to stop.
+/// What was sent to us of a source whose agent comes by itself.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// By the sender's clock.
+    pub made_at: DateTime<Utc>,
+    /// By ours.
+    pub received_at: DateTime<Utc>,
+    /// How often the next one is due.
+    pub interval_seconds: i32,
+    /// As it came; nothing of it was checked yet but its size.
+    pub body: Vec<u8>,
+}
+
+/// What was sent to us of the source that is read.
+#[async_trait]
+pub trait Deliveries: Send + Sync {
+    /// The newest; none when nothing came yet.
+    ///
+    /// # Errors
+    /// [`CollectError::Cancelled`] when the store does not answer.
+    async fn newest(&self) -> Result<Option<Delivery>, CollectError>;
+}
+
+/// What a run is given: where it sends its events, what earlier runs kept, what was sent to us, and when it has to stop.
 #[derive(Clone)]
 pub struct Errand {
     pub sink: Sink,
     pub memory: Arc<dyn Memory>,
+    pub deliveries: Arc<dyn Deliveries>,
     pub cancel: CancellationToken,
     /// None where the source is read this once.
     pub standing: Option<Standing>,
@@ -123,12 +148,20 @@ impl Errand {
     /// One that remembers nothing and is not cancelled, for trying a collector by itself.
     #[must_use]
     pub fn alone(sink: Sink) -> Self {
-        Self { sink, memory: Arc::new(Forgetful), cancel: CancellationToken::new(), standing: None }
+        let nothing = Arc::new(Forgetful);
+        Self { sink, memory: nothing.clone(), deliveries: nothing, cancel: CancellationToken::new(), standing: None }
     }
 }
 
-/// Keeps nothing.
+/// Keeps nothing, and was sent nothing.
 struct Forgetful;
+
+#[async_trait]
+impl Deliveries for Forgetful {
+    async fn newest(&self) -> Result<Option<Delivery>, CollectError> {
+        Ok(None)
+    }
+}
 
 #[async_trait]
 impl Memory for Forgetful {

@@ -157,7 +157,11 @@ mod tests {
     #[test]
     fn every_embedded_kind_reads() {
         for kind in Kinds::builtin().iter() {
-            assert!(["aws", "kubernetes", "registry"].contains(&kind.provider()), "{} names its provider", kind.kind);
+            assert!(
+                ["aws", "docker", "host", "kubernetes", "registry"].contains(&kind.provider()),
+                "{} names its provider",
+                kind.kind
+            );
             assert!(!kind.list.is_empty(), "{} says which permission lists it", kind.kind);
             assert!(kind.reader.contains('.'), "{}: reader is <service>.<what>", kind.kind);
         }

@@ -9,6 +9,7 @@ mod door;
 mod error;
 pub mod seal;
 
+pub mod agent;
 pub mod attestation;
 pub mod compliance;
 pub mod exception;

@@ -2,6 +2,7 @@
 
 mod component;
 mod flaw;
+mod host;
 mod image;
 mod image_flaw;
 mod matching;
@@ -12,6 +13,7 @@ pub use flaw::{
     AffectedImage, FeedsIn, FlawDetail, FlawFinding, FlawRow, affected_images, feeds_in, findings_of_flaw, flaw, flaws,
     open_flaws,
 };
+pub use host::hosts_with;
 pub use image::{
     BaseImage, ImageComponent, ImageSight, LayerSum, base_of, components_of_image, fixes_of, layer_sums, read_at,
     sight_of_images,

@@ -3,6 +3,7 @@
 use crate::LEASE;
 use crate::Worker;
 use crate::again::{again, reach_anew};
+use crate::deliveries::TenantDeliveries;
 use crate::evaluate::evaluate;
 use crate::intake::Intake;
 use crate::matching;
@@ -89,8 +90,9 @@ impl Poll<'_> {
         let collecting = tokio::spawn({
             let cancel = cancel.clone();
             let memory = Arc::new(TenantMemory::of(self.worker, self.lease.tenant));
+            let deliveries = Arc::new(TenantDeliveries::of(self.worker, self.lease.tenant, self.source));
             let standing = Some(wake::standing(self.worker, self.lease.tenant, self.source, self.target.poll_seconds));
-            async move { collector.collect(&connection, Errand { sink, memory, cancel, standing }).await }
+            async move { collector.collect(&connection, Errand { sink, memory, deliveries, cancel, standing }).await }
         });
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -4,6 +4,7 @@
 //! resource, a scope coming into or going out of sight, the content itself, or time.
 
 use crate::Worker;
+use crate::hosts;
 use crate::images::{self, Known};
 use crate::intake::missing;
 use crate::neighbours::{Around, Neighbours};
@@ -276,6 +277,10 @@ impl Round {
             let mut subjects: Vec<&mut Subject> = judged.iter_mut().map(|one| &mut one.subject).collect();
             let known = self.images.get_or_try_init(|| Known::read(tx)).await?;
             images::enrich(tx, known, &mut subjects).await?;
+        }
+        if judged.first().is_some_and(|one| one.row.kind == "host.machine") {
+            let mut subjects: Vec<&mut Subject> = judged.iter_mut().map(|one| &mut one.subject).collect();
+            hosts::enrich(tx, &mut subjects).await?;
         }
         let relations: Vec<&Relation> = all.iter().flat_map(|compiled| compiled.check.related.values()).collect();
         let ids: Vec<(ResourceId, &str)> = judged.iter().map(|one| (one.row.id(), one.row.uid.as_str())).collect();

@@ -78,19 +78,19 @@ pub(crate) async fn enrich(tx: &mut TenantTx, known: &Known, subjects: &mut [&mu
     Ok(())
 }
 
-fn software_of(subject: &Subject) -> Option<String> {
+pub(crate) fn software_of(subject: &Subject) -> Option<String> {
     Some(subject.attributes.get("Software")?.as_str()?.to_owned())
 }
 
-/// The last day of security support of the image's distribution, if it is known.
-fn end_of_life(subject: &Subject) -> Option<String> {
+/// The last day of security support of an image's or a host's distribution, if it is known.
+pub(crate) fn end_of_life(subject: &Subject) -> Option<String> {
     let one = subject.attributes.get("Distribution")?;
     let distribution = Distribution::new(one.get("id")?.as_str()?, one.get("release")?.as_str()?);
     let (year, month, day) = distribution.end_of_life()?;
     Some(format!("{year:04}-{month:02}-{day:02}"))
 }
 
-fn by_software(flaws: Vec<ImageFlaw>) -> HashMap<String, Vec<ImageFlaw>> {
+pub(crate) fn by_software(flaws: Vec<ImageFlaw>) -> HashMap<String, Vec<ImageFlaw>> {
     let mut by_software: HashMap<String, Vec<ImageFlaw>> = HashMap::new();
     for flaw in flaws {
         by_software.entry(flaw.software.clone()).or_default().push(flaw);
@@ -271,28 +271,8 @@ impl Built<'_> {
             (None, Some(base)) if is_of_base => (UPGRADE, base.uid.clone()),
             _ => (UPGRADE, self.image.clone()),
         };
-        let packages: Vec<Value> = rows
-            .iter()
-            .map(|row| {
-                json!({ "type": row.kind, "name": row.name, "version": row.version, "fixed_in": row.fixed_in,
-                    "path": row.path, "layer": row.layer })
-            })
-            .collect();
-        let likeliest = rows.iter().filter_map(|row| row.probability).max_by(f32::total_cmp);
-        let worst = rows.iter().filter_map(|row| row.cvss).max_by(f32::total_cmp);
-        Some(json!({
-            "class": class(rows),
-            "subject": first.flaw_id,
-            "message": message(rows),
-            "fix_key": key,
-            "fix_target": target,
-            "observed": {
-                "flaw": first.flaw_id, "packages": packages, "cvss": worst.map(tenths), "rated": first.rated,
-                "exploited": rows.iter().any(|row| row.exploited), "ransomware": rows.iter().any(|row| row.ransomware),
-                "epss": likeliest.map(|chance| (f64::from(chance) * 10_000.0).round() / 10_000.0),
-                "from_base": self.base.filter(|_| is_of_base).map(reference),
-            },
-        }))
+        let from_base = self.base.filter(|_| is_of_base).map(reference);
+        Some(flaw_fact(rows, key, &target, from_base))
     }
 
     fn fact(&self) -> Value {
@@ -302,6 +282,38 @@ impl Built<'_> {
             "newer": self.bump.map(|bump| json!({ "uid": bump.uid, "reference": bump.reference })),
         })
     }
+}
+
+/// A flaw with all packages that bring it, as a failure of the check of its class.
+pub(crate) fn flaw_fact(
+    rows: &[ImageFlaw],
+    fix_key: &str,
+    fix_target: &str,
+    from_base: Option<String>,
+) -> Value {
+    let Some(first) = rows.first() else { return Value::Null };
+    let packages: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            json!({ "type": row.kind, "name": row.name, "version": row.version, "fixed_in": row.fixed_in,
+                "path": row.path, "layer": row.layer })
+        })
+        .collect();
+    let worst = rows.iter().filter_map(|row| row.cvss).max_by(f32::total_cmp);
+    let likeliest = rows.iter().filter_map(|row| row.probability).max_by(f32::total_cmp);
+    json!({
+        "class": class(rows),
+        "subject": first.flaw_id,
+        "message": message(rows),
+        "fix_key": fix_key,
+        "fix_target": fix_target,
+        "observed": {
+            "flaw": first.flaw_id, "packages": packages, "cvss": worst.map(tenths), "rated": first.rated,
+            "exploited": rows.iter().any(|row| row.exploited), "ransomware": rows.iter().any(|row| row.ransomware),
+            "epss": likeliest.map(|chance| (f64::from(chance) * 10_000.0).round() / 10_000.0),
+            "from_base": from_base,
+        },
+    })
 }
 
 /// A score as it is written, with one decimal.

@@ -5,8 +5,10 @@
 
 mod again;
 mod collect;
+mod deliveries;
 mod evaluate;
 pub mod feeds;
+mod hosts;
 mod images;
 mod intake;
 mod matching;

@@ -206,6 +206,9 @@ pub(crate) async fn rematch(worker: &Worker, lease: &Lease) -> anyhow::Result<()
     for (source, account, image) in software::images_with(&mut tx, &changed).await? {
         of_source.entry(source).or_default().push((account, "image".to_owned(), image));
     }
+    for (source, account, host) in software::hosts_with(&mut tx, &changed).await? {
+        of_source.entry(source).or_default().push((account, "host.machine".to_owned(), host));
+    }
     again(worker, &mut tx, of_source).await?;
     job::finish(&mut tx, lease, worker.now(), None).await?;
     Ok(tx.commit().await?)

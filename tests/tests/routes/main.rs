@@ -19,6 +19,7 @@ mod setup;
 mod sign_in;
 mod sources;
 mod sources_cluster;
+mod sources_docker;
 mod sources_registry;
 mod stack;
 mod tenants;

@@ -106,7 +106,7 @@ impl Visit {
     }
 }
 
-fn address_of(req: &HttpRequest, behind_proxy: bool) -> IpAddr {
+pub(super) fn address_of(req: &HttpRequest, behind_proxy: bool) -> IpAddr {
     let forwarded = behind_proxy
         .then(|| req.headers().get_all("x-forwarded-for").last())
         .flatten()

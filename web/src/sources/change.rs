@@ -16,7 +16,7 @@ use plumbline_core::collect::Connection;
 use plumbline_core::id::SourceId;
 use plumbline_store::job::{self, Task};
 use plumbline_store::source::{self, SourceChange, SourceRow};
-use plumbline_store::{StoreError, reconcile};
+use plumbline_store::{StoreError, agent, reconcile};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
@@ -36,7 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// A source that can be changed: one that is not removed.
-async fn connected<P>(call: &mut Call<P>, id: SourceId) -> Result<SourceRow, WebError> {
+pub(super) async fn connected<P>(call: &mut Call<P>, id: SourceId) -> Result<SourceRow, WebError> {
     let row = source::get(&mut call.tx, id).await?;
     if row.removed_at.is_some() {
         return Err(WebError::Conflict("This source is removed.".to_owned()));
@@ -120,7 +120,10 @@ const AGAIN: &str = "It would be used otherwise than before: type it again.";
 fn secret_of(form: &SourceForm, row: &SourceRow) -> (Option<SecretString>, Option<&'static str>) {
     let (registry, cluster) = (&form.registry, &form.cluster);
     match form.provider {
-        Provider::Aws => (None, None),
+        Provider::Aws | Provider::Host => (None, None),
+        Provider::Docker if form.docker.is_socket() => (None, None),
+        Provider::Docker if form.docker.types_secret() => (Some(form.docker.secret()), form.docker.check_secret()),
+        Provider::Docker => (None, None),
         Provider::Kubernetes if cluster.needs_none() => {
             let had = !ClusterForm::stored(&row.settings).needs_none();
             (had.then(|| cluster.secret()), None)
@@ -253,6 +256,7 @@ async fn remove(
     if let Some(run) = row.last_run_id {
         source::request_cancel(&mut call.tx, id, plumbline_core::id::RunId(run)).await?;
     }
+    agent::forget(&mut call.tx, id).await?;
     source::remove(&mut call.tx, id, now).await?;
     let weighing = call.catalogue().weighing();
     reconcile::disconnect(&mut call.tx, id, &weighing, now).await?;

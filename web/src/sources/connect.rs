@@ -32,6 +32,8 @@ struct ChoicePage {
     aws: bool,
     kubernetes: bool,
     registry: bool,
+    docker: bool,
+    host: bool,
 }
 
 /// The form, for a new source or one that is changed.
@@ -61,7 +63,7 @@ impl FormPage {
             changes.as_ref().map_or_else(|| external_id(call.tenant.id), |changed| changed.external_id.clone());
         let settings = match (form.provider, &changes) {
             // Which registry or cluster it will be is not known before it is typed: the recipes of all are shown.
-            (Provider::Registry | Provider::Kubernetes, None) => Value::Null,
+            (Provider::Registry | Provider::Kubernetes | Provider::Docker, None) => Value::Null,
             _ => form.settings(&external_id),
         };
         let collector = call.collector(form.provider.word());
@@ -81,9 +83,15 @@ async fn new(call: Call<ManageSources>) -> Result<HttpResponse, WebError> {
     let word = words::query(&call.visit().here).find(|(key, _)| key == "provider").map(|(_, value)| value);
     let Some(provider) = word.as_deref().and_then(Provider::of) else {
         let reads = |provider: Provider| call.collector(provider.word()).is_ok();
-        let (aws, kubernetes, registry) =
-            (reads(Provider::Aws), reads(Provider::Kubernetes), reads(Provider::Registry));
-        return call.page(&ChoicePage { frame: call.frame(Nav::Sources), aws, kubernetes, registry });
+        let page = ChoicePage {
+            frame: call.frame(Nav::Sources),
+            aws: reads(Provider::Aws),
+            kubernetes: reads(Provider::Kubernetes),
+            registry: reads(Provider::Registry),
+            docker: reads(Provider::Docker),
+            host: reads(Provider::Host),
+        };
+        return call.page(&page);
     };
     let page = FormPage::of(&call, SourceForm::new(provider), FormErrors::default(), None);
     call.page(&page)
@@ -95,7 +103,11 @@ async fn create(mut call: Call<ManageSources>, form: Form<SourceForm>) -> Result
         Ok(id) => {
             let detail = json!({ "provider": form.provider.word(), "source_id": id });
             call.record("source.connected", form.name.trim(), detail).await?;
-            call.done(&href(id), Flash::good("The source is connected. Its first run begins now.")).await
+            let said = match form.provider {
+                Provider::Host => "The host is connected. Make a token now, with which its agent enrols.",
+                _ => "The source is connected. Its first run begins now.",
+            };
+            call.done(&href(id), Flash::good(said)).await
         }
         Err(errors) => {
             let page = FormPage::of(&call, form, errors, None);
@@ -128,6 +140,10 @@ async fn try_create(
         Err(StoreError::Conflict(words)) => return Ok(Err(FormErrors::beside("name", words))),
         Err(other) => return Err(other.into()),
     };
+    if form.provider == Provider::Host {
+        // There is nothing to read before its agent reports.
+        return Ok(Ok(id));
+    }
     let now = call.now;
     job::enqueue(&mut call.tx, &Task::Collect { source_id: id }, now, &mint).await?;
     probe(&mut call.tx, id, &mint).await?;

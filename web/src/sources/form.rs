@@ -2,6 +2,8 @@
 
 use super::aws::AwsForm;
 use super::cluster::ClusterForm;
+use super::docker::DockerForm;
+use super::host;
 use super::registry::RegistryForm;
 use plumbline_core::collect::{Collector, Connection};
 use secrecy::SecretString;
@@ -23,10 +25,12 @@ pub(super) enum Provider {
     Aws,
     Kubernetes,
     Registry,
+    Docker,
+    Host,
 }
 
 impl Provider {
-    pub(super) const ALL: [Self; 3] = [Self::Aws, Self::Kubernetes, Self::Registry];
+    pub(super) const ALL: [Self; 5] = [Self::Aws, Self::Kubernetes, Self::Registry, Self::Docker, Self::Host];
 
     /// The one of this word, as sources and collectors name it.
     pub(super) fn of(word: &str) -> Option<Self> {
@@ -38,6 +42,8 @@ impl Provider {
             Self::Aws => "aws",
             Self::Kubernetes => "kubernetes",
             Self::Registry => "registry",
+            Self::Docker => "docker",
+            Self::Host => "host",
         }
     }
 
@@ -47,6 +53,8 @@ impl Provider {
             Self::Aws => "an AWS account",
             Self::Kubernetes => "a Kubernetes cluster",
             Self::Registry => "a container registry",
+            Self::Docker => "a Docker engine",
+            Self::Host => "a container host",
         }
     }
 }
@@ -60,6 +68,8 @@ pub(super) enum Credential {
     /// The token of a cluster's service account.
     ClusterToken,
     Kubeconfig,
+    /// A client's certificate with its key.
+    Certificate,
     /// An access key of Amazon's, with the names of its two fields.
     Key {
         id: &'static str,
@@ -75,6 +85,7 @@ impl Credential {
             Self::Password => "Type both the user name and the password.",
             Self::Token | Self::ClusterToken => "Type the token.",
             Self::Kubeconfig => "Put in the text of the kubeconfig.",
+            Self::Certificate => "Paste both the certificate and its key.",
             Self::Key { .. } => "Type both the key's id and its secret.",
         }
     }
@@ -95,6 +106,8 @@ pub(super) struct SourceForm {
     pub(super) cluster: ClusterForm,
     #[serde(flatten)]
     pub(super) registry: RegistryForm,
+    #[serde(flatten)]
+    pub(super) docker: DockerForm,
 }
 
 /// What the form lacks: sentences beside fields, and one on top for what concerns none alone.
@@ -151,6 +164,7 @@ impl SourceForm {
             aws: AwsForm::new(),
             cluster: ClusterForm::new(),
             registry: RegistryForm::new(),
+            docker: DockerForm::default(),
         }
     }
 
@@ -162,6 +176,8 @@ impl SourceForm {
             Provider::Aws => form.aws = AwsForm::stored(settings),
             Provider::Kubernetes => form.cluster = ClusterForm::stored(settings),
             Provider::Registry => form.registry = RegistryForm::stored(settings),
+            Provider::Docker => form.docker = DockerForm::stored(settings),
+            Provider::Host => {}
         }
         form
     }
@@ -173,6 +189,7 @@ impl SourceForm {
             provider: stored.provider,
             aws: AwsForm { by, management, ..self.aws },
             registry: RegistryForm { host: stored.registry.host.clone(), ..self.registry },
+            docker: DockerForm { engine: stored.docker.engine.clone(), ..self.docker },
             ..self
         }
     }
@@ -197,6 +214,11 @@ impl SourceForm {
                 ecr_secret_key: registry.ecr_secret_key,
                 ..self.registry
             },
+            docker: DockerForm {
+                docker_certificate: typed.docker.docker_certificate,
+                docker_key: typed.docker.docker_key,
+                ..self.docker
+            },
             ..self
         }
     }
@@ -207,6 +229,8 @@ impl SourceForm {
             Provider::Aws => self.aws.credential(),
             Provider::Kubernetes => self.cluster.credential(),
             Provider::Registry => self.registry.credential(),
+            Provider::Docker => self.docker.credential(),
+            Provider::Host => Credential::None,
         }
     }
 
@@ -216,6 +240,8 @@ impl SourceForm {
             Provider::Aws => self.aws.settings(external_id),
             Provider::Kubernetes => self.cluster.settings(external_id),
             Provider::Registry => self.registry.settings(),
+            Provider::Docker => self.docker.settings(),
+            Provider::Host => host::settings(),
         }
     }
 
@@ -225,6 +251,8 @@ impl SourceForm {
             Provider::Aws => self.aws.secret(),
             Provider::Kubernetes => self.cluster.secret(),
             Provider::Registry => self.registry.secret(),
+            Provider::Docker => self.docker.secret(),
+            Provider::Host => SecretString::from("{}"),
         }
     }
 
@@ -243,9 +271,10 @@ impl SourceForm {
         );
         errors.add("poll", self.seconds().is_none().then_some("Choose how often it is read."));
         match self.provider {
-            Provider::Aws => {}
             Provider::Kubernetes => self.cluster.check(collector, &mut errors),
             Provider::Registry => self.registry.check(collector, &mut errors),
+            Provider::Docker => self.docker.check(collector, &mut errors),
+            Provider::Aws | Provider::Host => {}
         }
         errors
     }
@@ -256,6 +285,8 @@ impl SourceForm {
             Provider::Aws => self.aws.check_key(),
             Provider::Kubernetes => self.cluster.check_secret(),
             Provider::Registry => self.registry.check_secret(),
+            Provider::Docker => self.docker.check_secret(),
+            Provider::Host => None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! One source: how it is read, what of it is not seen, and its runs.
 
+use super::agent::Standing as AgentStanding;
 use super::form::{Credential, Provider, SourceForm};
 use super::settings::{access_words, settings};
 use super::{Standing, every, href};
@@ -114,6 +115,7 @@ struct Page {
     test: Test,
     recipes: Vec<AccessRecipe>,
     credential: Credential,
+    agent: Option<AgentStanding>,
     paused: bool,
     removed: Option<String>,
     may_manage: bool,
@@ -132,6 +134,7 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
     let blind = source::blind_spots(&mut call.tx, id).await?;
     let recipes = call.collector(&row.provider).map(|collector| collector.access(&row.settings)).unwrap_or_default();
     let now = call.now;
+    let agent = AgentStanding::read(&mut call.tx, &row, now).await?;
     let page = Page {
         frame: call.frame(Nav::Sources),
         href: href(id),
@@ -152,6 +155,7 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
         test: Test::of(&row, now),
         recipes,
         credential: credential(&row),
+        agent,
         paused: row.paused,
         removed: row.removed_at.map(text::day),
         may_manage: row.removed_at.is_none() && call.may(Permission::ManageSources),

@@ -180,7 +180,7 @@ impl RegistryForm {
             Credential::Password => {
                 json!({ "username": self.username.trim(), "password": self.password.expose_secret() })
             }
-            Credential::Token => json!({ "token": self.token.expose_secret().trim() }),
+            Credential::Token | Credential::Certificate => json!({ "token": self.token.expose_secret().trim() }),
             Credential::Key { .. } => json!({
                 "access_key_id": self.ecr_key_id.trim(),
                 "secret_access_key": self.ecr_secret_key.expose_secret().trim(),
@@ -205,7 +205,7 @@ impl RegistryForm {
         match self.credential() {
             Credential::None | Credential::ClusterToken | Credential::Kubeconfig => Vec::new(),
             Credential::Password => vec![self.username.as_str(), self.password.expose_secret()],
-            Credential::Token => vec![self.token.expose_secret()],
+            Credential::Token | Credential::Certificate => vec![self.token.expose_secret()],
             Credential::Key { .. } => vec![self.ecr_key_id.as_str(), self.ecr_secret_key.expose_secret()],
         }
     }

@@ -5,6 +5,12 @@ use serde_json::Value;
 
 /// How a source lets us in.
 pub(super) fn access_words(settings: &Value) -> &'static str {
+    if let Some(engine) = settings["engine"].as_str() {
+        return if engine.starts_with("unix:") { "by its socket" } else { "by client certificate" };
+    }
+    if settings["agent"] == true {
+        return "by an agent that reports";
+    }
     match settings["access"]["by"].as_str().or(settings["auth"]["by"].as_str()) {
         Some("role") => "by assuming a role",
         Some("access_key") => "by access key",
@@ -28,8 +34,10 @@ pub(super) fn access_words(settings: &Value) -> &'static str {
 /// What is said of each setting; those that are not set are left out, unless that says something.
 pub(super) fn settings(settings: &Value) -> Vec<(&'static str, String)> {
     let all = match settings {
-        registry_of if registry_of["host"].is_string() => registry(settings),
-        cluster_of if cluster_of["auth"].is_object() => cluster(settings),
+        _ if settings["host"].is_string() => registry(settings),
+        _ if settings["auth"].is_object() => cluster(settings),
+        _ if settings["engine"].is_string() => engine(settings),
+        _ if settings["agent"] == true => Vec::new(),
         _ => account(settings),
     };
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
@@ -69,6 +77,13 @@ fn cluster(settings: &Value) -> Said {
             Some(if unwatched { "not watched" } else { "watched: a change brings the next poll forward" }.to_owned()),
         ),
     ]
+}
+
+fn engine(settings: &Value) -> Said {
+    let socket = settings["engine"].as_str().is_some_and(|engine| engine.starts_with("unix:"));
+    let authority =
+        if settings["ca"].is_string() { "by an authority of your own alone" } else { "by a public authority" };
+    vec![("Engine", word(&settings["engine"])), ("Certificate", (!socket).then(|| authority.to_owned()))]
 }
 
 fn registry(settings: &Value) -> Said {

@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 /// A tenant's memory.
 #[derive(Default)]
@@ -77,7 +76,7 @@ pub(crate) fn connection(settings: Value, secret: &Value) -> Connection {
 
 pub(crate) async fn run(connection: &Connection, memory: &Arc<Shelf>) -> Told {
     let (sink, mut events) = mpsc::channel(4);
-    let errand = Errand { sink, memory: memory.clone(), cancel: CancellationToken::new(), standing: None };
+    let errand = Errand { memory: memory.clone(), ..Errand::alone(sink) };
     let collector = collector();
     let gather = async {
         let mut told = Told::default();
