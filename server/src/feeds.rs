@@ -1,5 +1,7 @@
 //! `plumbline import`: what is known of flaws, from files, so that it works without a way out too.
 
+mod hashes;
+
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use plumbline_core::id::Mint;
@@ -27,6 +29,8 @@ pub enum FeedKind {
     Kev,
     /// The exploit prediction scores: their CSV file, plain or gzipped
     Epss,
+    /// Known bad files: their SHA-256 hashes, as sha256sum or a public list writes them
+    Hashes,
 }
 
 /// What came of an import.
@@ -54,6 +58,7 @@ pub async fn import(
         FeedKind::Osv => advisories(database, mint, name, path).await,
         FeedKind::Kev => exploited(database, mint, name, path).await,
         FeedKind::Epss => forecasts(database, mint, name, path).await,
+        FeedKind::Hashes => hashes::import(database, mint, name, path).await,
     }
 }
 

@@ -76,6 +76,7 @@ pub enum Nav {
     Resources,
     Flaws,
     Components,
+    ImageRules,
     Compliance,
     Sources,
     Members,
@@ -92,13 +93,14 @@ pub struct NavLink {
 }
 
 /// The navigation, in its order, and what it takes to see an entry.
-const NAV: [(Nav, &str, &str, Permission); 10] = [
+const NAV: [(Nav, &str, &str, Permission); 11] = [
     (Nav::Posture, "Posture", "/posture", Permission::ReadPosture),
     (Nav::Fixes, "Fixes", "/fixes", Permission::ReadPosture),
     (Nav::Findings, "Findings", "/findings", Permission::ReadPosture),
     (Nav::Resources, "Resources", "/resources", Permission::ReadPosture),
     (Nav::Flaws, "Flaws", "/flaws", Permission::ReadPosture),
     (Nav::Components, "Components", "/components", Permission::ReadPosture),
+    (Nav::ImageRules, "Image rules", "/image-rules", Permission::ReadPosture),
     (Nav::Compliance, "Compliance", "/compliance", Permission::ReadPosture),
     (Nav::Sources, "Sources", "/sources", Permission::ReadPosture),
     (Nav::Members, "Members", "/members", Permission::ReadMembers),

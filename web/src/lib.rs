@@ -26,6 +26,7 @@ pub mod form;
 pub mod frame;
 pub mod health;
 mod image;
+pub mod image_rules;
 pub mod invitation;
 pub mod limits;
 pub mod member;
@@ -48,6 +49,7 @@ pub mod tenant;
 pub mod text;
 pub mod theme;
 mod tree;
+pub mod upload;
 mod words;
 
 pub use error::WebError;

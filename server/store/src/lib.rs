@@ -16,6 +16,7 @@ pub mod feed;
 pub mod finding;
 pub mod fix;
 pub mod identity;
+pub mod image_rules;
 pub mod job;
 pub mod ledger;
 pub mod memory;

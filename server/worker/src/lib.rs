@@ -7,10 +7,12 @@ mod collect;
 mod evaluate;
 mod images;
 mod intake;
+mod known_bad;
 mod matching;
 mod memory;
 mod neighbours;
 mod probe;
+mod rules;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::collect::Collector;
@@ -119,6 +121,7 @@ impl Worker {
             Task::Probe { source_id } => probe::probe(self, lease, *source_id).await,
             Task::EndExceptions => self.end_exceptions(lease).await,
             Task::Match => matching::rematch(self, lease).await,
+            Task::JudgeImages => rules::judge_anew(self, lease).await,
         }
     }
 

@@ -6,6 +6,7 @@
 
 use crate::Worker;
 use crate::evaluate::evaluate;
+use crate::known_bad;
 use anyhow::Context;
 use plumbline_core::id::{PackageId, ResourceId, RunId, SourceId};
 use plumbline_software::advisory::{Affected, Hit, Notice, ecosystem, flaws};
@@ -30,6 +31,7 @@ pub(crate) async fn prepare(worker: &Worker, lease: &Lease, run: RunId) -> anyho
         let Some(kept) = memory::recall(&mut tx, std::slice::from_ref(key)).await?.remove(key) else { continue };
         let whole = Software::unpack(&kept).with_context(|| format!("what is kept as {key}"))?;
         take_apart(&mut tx, key, &whole).await?;
+        known_bad::take_in(&mut tx, key, &whole).await?;
     }
     if !unknown.is_empty() {
         // Packages that are known already wait for the matching: whatever changes of them, it tells all images that have them.

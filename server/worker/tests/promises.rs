@@ -2,6 +2,7 @@
 //! else is the product.
 
 mod estate;
+mod image_rules;
 
 use estate::{Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
 use plumbline_core::id::{FindingId, PersonId};

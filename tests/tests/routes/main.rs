@@ -6,6 +6,7 @@ mod compliance;
 mod finding;
 mod findings;
 mod fixes;
+mod image_rules;
 mod images;
 mod invitations;
 mod limits;

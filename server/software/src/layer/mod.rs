@@ -5,6 +5,7 @@
 //! damaged or that plays tricks is refused as a whole: what could not be looked at must not pass for clean.
 
 mod archive;
+mod code;
 mod compression;
 mod contents;
 mod found;
@@ -37,4 +38,4 @@ pub use reading::{read, read_again};
 pub use refused::{Limits, RATIO_COUNTS_FROM, Refused};
 
 /// Changes whenever what is read from a layer changes; contents kept under an older one are read anew.
-pub const READER_VERSION: u32 = 1;
+pub const READER_VERSION: u32 = 2;

@@ -15,7 +15,7 @@ mod stage;
 pub use acceptance::{apply_acceptance, end_expired, next_expiry};
 pub use decide::{Decided, Failure, close_decisions, decide, open_decisions};
 pub use merge::{Merged, merge};
-pub use settle::{Cause, Settled, disconnect, settle};
+pub use settle::{Cause, Settled, disconnect, settle, settle_rules};
 pub use sight::{ScopeEnd, ScopeSight, blind_scopes, scopes_of, sight};
 pub use stage::{Known, Staged, digest, known, stage};
 
