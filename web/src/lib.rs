@@ -45,6 +45,7 @@ pub mod setup;
 pub mod sign_in;
 pub mod sources;
 pub mod state;
+mod tags;
 pub mod tenant;
 pub mod text;
 pub mod theme;

@@ -6,6 +6,7 @@ use crate::findings::FindingLine;
 use crate::fixes::pair;
 use crate::frame::{Frame, Nav};
 use crate::route::Route;
+use crate::tags::{self, Tags};
 use crate::tree::{self, Attribute};
 use crate::{image, text, words};
 use actix_web::{HttpResponse, web};
@@ -16,7 +17,7 @@ use plumbline_core::resource::Unread;
 use plumbline_core::risk::{Criticality, Exposure};
 use plumbline_policy::Catalogue;
 use plumbline_store::resource::{Neighbour, ResourceDetail, VerdictRow};
-use plumbline_store::{finding, resource};
+use plumbline_store::{finding, resource, tag};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -34,7 +35,14 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
     if found.kind == "image" {
         return image::show(call, &found, body).await;
     }
-    call.page(&Page { frame: call.frame(Nav::Resources), body })
+    let tags = match found.kind.as_str() {
+        "registry.repository" => {
+            let rows = tag::stretches(&mut call.tx, id, &found.uid, None, tags::SHOWN).await?;
+            Some(Tags::of(&rows, true, call.now))
+        }
+        _ => None,
+    };
+    call.page(&Page { frame: call.frame(Nav::Resources), tags, body })
 }
 
 /// Worst first.
@@ -44,6 +52,8 @@ const VERDICTS: [&str; 4] = ["fail", "unknown", "pass", "not_applicable"];
 #[template(path = "resources/one.html")]
 struct Page {
     frame: Frame,
+    /// What the tags of a repository led to, and when; none for any other kind.
+    tags: Option<Tags>,
     body: Body,
 }
 

@@ -29,6 +29,7 @@ pub mod run;
 pub mod software;
 pub mod source;
 pub mod subject;
+pub mod tag;
 pub mod tenant;
 
 pub use database::Database;

@@ -13,7 +13,7 @@ use plumbline_core::scope::Outcome;
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::reconcile::{self, stage};
 use plumbline_store::run::{self, RunEnd, Target};
-use plumbline_store::source;
+use plumbline_store::{source, tag};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -151,6 +151,7 @@ impl Poll<'_> {
         self.close_scopes(&mut tx, &read).await?;
         let gone = self.intake.gone();
         let merged = reconcile::merge(&mut tx, self.source, self.run, &gone, now).await?;
+        tag::follow(&mut tx, self.source, now).await?;
         let turned = reconcile::sight(&mut tx, self.source, self.run, &self.intake.ended, now).await?;
         reconcile::open_decisions(&mut tx).await?;
         let sight = evaluate(worker, &mut tx, self.source, &merged, &turned, self.everything, now).await?;

@@ -3,6 +3,7 @@
 
 mod estate;
 mod image_rules;
+mod tags;
 
 use estate::{Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
 use plumbline_core::id::{FindingId, PersonId};

@@ -57,8 +57,8 @@ fn hex(last: u8) -> String {
 async fn estate(pool: PgPool) -> Estate {
     let mut estate = Estate::new(pool).await;
     let checks = [
-        (ALLOWED, include_str!("../../policy/checks/images/registry/image_comes_from_allowed_source.yaml")),
-        (BAD, include_str!("../../policy/checks/images/registry/image_no_known_bad_files.yaml")),
+        (ALLOWED, include_str!("../../../policy/checks/images/registry/image_comes_from_allowed_source.yaml")),
+        (BAD, include_str!("../../../policy/checks/images/registry/image_no_known_bad_files.yaml")),
     ]
     .map(|(id, text)| (format!("images/registry/{id}.yaml"), text.to_owned()));
     let catalogue: &'static Catalogue = Box::leak(Box::new(Catalogue::read(&checks, &[], &[]).expect("content")));
