@@ -1,6 +1,6 @@
 //! The page of an image: its layers and what each brought, its components, what is wrong with it and what cures most.
 
-mod components;
+pub(crate) mod components;
 mod stack;
 
 use crate::call::{Call, ReadPosture};

@@ -8,6 +8,7 @@
 pub mod account;
 pub mod assets;
 pub mod audit;
+pub mod bills;
 pub mod call;
 mod chance;
 mod charts;

@@ -5,6 +5,7 @@ use crate::error::WebError;
 use crate::findings::FindingLine;
 use crate::fixes::pair;
 use crate::frame::{Frame, Nav};
+use crate::image::components::{Components, Query};
 use crate::route::Route;
 use crate::tags::{self, Tags};
 use crate::tree::{self, Attribute};
@@ -42,7 +43,15 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
         }
         _ => None,
     };
-    call.page(&Page { frame: call.frame(Nav::Resources), tags, body })
+    let key = found.attributes.0.get("Software").and_then(|key| key.as_str());
+    let components = match (found.kind.as_str(), key) {
+        ("application", Some(key)) => {
+            let query = Query::parse(&call.visit().here);
+            Some(Components::read(&mut call.tx, id, key, &query).await?)
+        }
+        _ => None,
+    };
+    call.page(&Page { frame: call.frame(Nav::Resources), tags, components, body })
 }
 
 /// Worst first.
@@ -54,6 +63,8 @@ struct Page {
     frame: Frame,
     /// What the tags of a repository led to, and when; none for any other kind.
     tags: Option<Tags>,
+    /// What an application is made of; none for any other kind.
+    components: Option<Components>,
     body: Body,
 }
 

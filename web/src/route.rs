@@ -4,7 +4,7 @@ use crate::call::{Access, Caller};
 use crate::form::Form;
 use crate::upload::Upload;
 use crate::{
-    account, assets, audit, compliance, components, finding, findings, fixes, flaw, flaws, health, image_rules,
+    account, assets, audit, bills, compliance, components, finding, findings, fixes, flaw, flaws, health, image_rules,
     invitation, member, oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources, tenant,
     theme,
 };
@@ -96,6 +96,7 @@ pub fn table() -> Vec<Route> {
         compliance::routes(),
         sources::routes(),
         runs::routes(),
+        bills::routes(),
         member::routes(),
         invitation::routes(),
         provider::routes(),

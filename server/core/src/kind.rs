@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn every_embedded_kind_reads() {
         for kind in Kinds::builtin().iter() {
-            assert!(["aws", "registry"].contains(&kind.provider()), "{} names its provider", kind.kind);
+            assert!(["aws", "registry", "sbom"].contains(&kind.provider()), "{} names its provider", kind.kind);
             assert!(!kind.list.is_empty(), "{} says which permission lists it", kind.kind);
             assert!(kind.reader.contains('.'), "{}: reader is <service>.<what>", kind.kind);
         }

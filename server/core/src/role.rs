@@ -23,7 +23,7 @@ pub enum Permission {
     ApproveException,
     /// Give or withdraw the attestation of a manual control.
     Attest,
-    /// Start or cancel a run.
+    /// Start or cancel a run; hand in a bill of materials, which is one.
     RunSource,
     /// Connect, change or remove a source and its credentials.
     ManageSources,

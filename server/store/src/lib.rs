@@ -10,6 +10,7 @@ mod error;
 pub mod seal;
 
 pub mod attestation;
+pub mod bill;
 pub mod compliance;
 pub mod exception;
 pub mod feed;

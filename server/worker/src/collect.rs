@@ -52,8 +52,8 @@ pub(crate) async fn collect(
 
     let mut poll =
         Poll { worker, lease, source, run, target, intake: Intake::new(source, known, everything), everything };
-    let read = match (connection, worker.collector(&poll.target.provider)) {
-        (Ok(connection), Some(collector)) => poll.read(collector.clone(), connection, stop).await?,
+    let read = match (connection, worker.collector(&poll.target.provider, lease.tenant)) {
+        (Ok(connection), Some(collector)) => poll.read(collector, connection, stop).await?,
         (Ok(_), None) => Err(CollectError::Settings(format!("No collector reads {} here.", poll.target.provider))),
         (Err(error), _) => Err(CollectError::Settings(format!("The credential cannot be opened: {error}."))),
     };
@@ -188,8 +188,8 @@ impl Poll<'_> {
         let known = reconcile::scopes_of(tx, self.source).await?;
         self.intake.close(&known, broken.as_deref());
         if let Err(CollectError::Refused(detail)) = read {
-            let collector = self.worker.collector(&self.target.provider);
-            let permission = collector.map_or("", |collector| collector.entry_permission());
+            let collector = self.worker.collector(&self.target.provider, self.lease.tenant);
+            let permission = collector.as_ref().map_or("", |collector| collector.entry_permission());
             for end in self.intake.ended.iter_mut().filter(|end| !end.outcome.is_complete()) {
                 end.outcome = Outcome::Denied { permission: permission.to_owned(), detail: detail.clone() };
             }

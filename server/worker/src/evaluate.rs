@@ -259,7 +259,7 @@ impl Round {
         neighbours: &mut Neighbours,
     ) -> anyhow::Result<()> {
         let mut judged: Vec<Judged> = rows.into_iter().map(|row| Judged { subject: to_subject(&row), row }).collect();
-        if judged.first().is_some_and(|one| one.row.kind == "image") {
+        if judged.first().is_some_and(|one| matches!(one.row.kind.as_str(), "image" | "application")) {
             let mut subjects: Vec<&mut Subject> = judged.iter_mut().map(|one| &mut one.subject).collect();
             let known = self.images.get_or_try_init(|| Known::read(tx)).await?;
             images::enrich(tx, known, &mut subjects).await?;

@@ -6,7 +6,7 @@
 use anyhow::Context;
 use plumbline_software::layer::Software;
 use plumbline_store::image_rules::{self, SeenFile, prefix};
-use plumbline_store::{TenantTx, memory};
+use plumbline_store::{TenantTx, bill, memory};
 use std::collections::HashSet;
 
 /// Images that are looked into at a time.
@@ -14,6 +14,10 @@ const AT_ONCE: usize = 200;
 
 /// Takes in the files of an image that was just read, and finds the bad ones among them.
 pub(crate) async fn take_in(tx: &mut TenantTx, key: &str, whole: &Software) -> anyhow::Result<()> {
+    if key.starts_with(bill::KEYS) {
+        // A bill of materials lists packages; of files it says nothing, and that is not none.
+        return Ok(());
+    }
     let hashes = whole.executables.iter().filter_map(|(_, file)| bytes(&file.sha256));
     let mut prefixes: Vec<i64> = hashes.map(|sha256| prefix(&sha256)).collect();
     prefixes.sort_unstable();

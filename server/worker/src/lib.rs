@@ -3,6 +3,7 @@
 //! A worker keeps nothing of its own: it leases a job, does it, and writes the result in one transaction that the lease
 //! fences. Killed at any instant it leaves a lease that runs out and a run that the next worker marks as failed.
 
+mod bills;
 mod collect;
 mod evaluate;
 mod images;
@@ -16,13 +17,13 @@ mod rules;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::collect::Collector;
-use plumbline_core::id::Mint;
+use plumbline_core::id::{Mint, TenantId};
 use plumbline_core::score::Weighing;
 use plumbline_policy::Catalogue;
 use plumbline_store::identity::session;
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::seal::Keyring;
-use plumbline_store::{Database, StoreError, reconcile};
+use plumbline_store::{Database, StoreError, bill, reconcile};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -157,7 +158,11 @@ impl Worker {
         self.mint.now()
     }
 
-    fn collector(&self, provider: &str) -> Option<&Arc<dyn Collector>> {
-        self.collectors.iter().find(|collector| collector.provider() == provider)
+    /// What reads a tenant's sources of a provider. Documents that were handed in are the tenant's own rows.
+    fn collector(&self, provider: &str, tenant: TenantId) -> Option<Arc<dyn Collector>> {
+        if provider == bill::PROVIDER {
+            return Some(Arc::new(bills::Bills::new(self.database.clone(), tenant)));
+        }
+        self.collectors.iter().find(|collector| collector.provider() == provider).cloned()
     }
 }

@@ -173,8 +173,8 @@ pub(crate) async fn rematch(worker: &Worker, lease: &Lease) -> anyhow::Result<()
     software::note_changes(&mut tx).await?;
     let changed = judge_all(&mut tx).await?;
     let mut by_source: BTreeMap<SourceId, Vec<(String, String, ResourceId)>> = BTreeMap::new();
-    for (source, account, image) in software::images_with(&mut tx, &changed).await? {
-        by_source.entry(source).or_default().push((account, "image".to_owned(), image));
+    for (source, account, kind, id) in software::images_with(&mut tx, &changed).await? {
+        by_source.entry(source).or_default().push((account, kind, id));
     }
     for (source, changed) in by_source {
         let merged = Merged { changed, retired: Vec::new() };

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod bills;
 mod compliance;
 mod finding;
 mod findings;

@@ -22,9 +22,12 @@ pub struct HashList {
 /// When the database does not answer.
 pub async fn begin(tx: &mut FeedTx) -> Result<(), StoreError> {
     sqlx::query("select pg_advisory_xact_lock(hashtext('plumbline hash lists'))").execute(tx.conn()).await?;
-    sqlx::query("create temporary table staged_hashes (sha256 bytea not null, name text not null) on commit drop")
-        .execute(tx.conn())
-        .await?;
+    sqlx::query(
+        "create temporary table staged_hashes (sha256 bytea not null, prefix bigint not null, name text not null)
+         on commit drop",
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(())
 }
 
@@ -33,8 +36,9 @@ pub async fn begin(tx: &mut FeedTx) -> Result<(), StoreError> {
 /// # Errors
 /// When the database does not answer.
 pub async fn add(tx: &mut FeedTx, hashes: &[BadHash]) -> Result<(), StoreError> {
-    sqlx::query("insert into staged_hashes select * from unnest($1::bytea[], $2::text[])")
+    sqlx::query("insert into staged_hashes select * from unnest($1::bytea[], $2::bigint[], $3::text[])")
         .bind(hashes.iter().map(|one| one.sha256.to_vec()).collect::<Vec<_>>())
+        .bind(hashes.iter().map(|one| prefix(&one.sha256)).collect::<Vec<_>>())
         .bind(hashes.iter().map(|one| one.name.clone()).collect::<Vec<_>>())
         .execute(tx.conn())
         .await?;
@@ -60,49 +64,25 @@ pub async fn end(
              entries = excluded.entries, unreadable = excluded.unreadable",
     );
     fresh.bind(list).bind(origin).bind(now).bind(unreadable).execute(tx.conn()).await?;
+    for sql in ["create index on staged_hashes (sha256)", "analyze staged_hashes"] {
+        sqlx::query(sql).execute(tx.conn()).await?;
+    }
     let gone = sqlx::query(
         "delete from bad_hashes b where b.list = $1 and not exists (
              select from staged_hashes s where s.sha256 = b.sha256)",
-    )
-    .bind(list)
-    .execute(tx.conn())
-    .await?
-    .rows_affected();
-    let come = write(tx, list).await?;
+    );
+    let gone = gone.bind(list).execute(tx.conn()).await?.rows_affected();
+    let come = sqlx::query(
+        "insert into bad_hashes (list, sha256, prefix, name)
+         select distinct on (sha256) $1, sha256, prefix, name from staged_hashes order by sha256, name desc
+         on conflict (list, sha256) do update set name = excluded.name where bad_hashes.name <> excluded.name",
+    );
+    let come = come.bind(list).execute(tx.conn()).await?.rows_affected();
     sqlx::query("drop table staged_hashes").execute(tx.conn()).await?;
     if gone + come > 0 {
         wake(tx, now).await?;
     }
     Ok(gone + come)
-}
-
-/// The prefix is worked out here, so that one place decides what it is.
-async fn write(tx: &mut FeedTx, list: &str) -> Result<u64, StoreError> {
-    let mut written = 0;
-    let mut after: Vec<u8> = Vec::new();
-    loop {
-        let rows: Vec<(Vec<u8>, String)> = sqlx::query_as(
-            "select distinct on (sha256) sha256, name from staged_hashes where sha256 > $1
-             order by sha256, name desc limit 20000",
-        )
-        .bind(&after)
-        .fetch_all(tx.conn())
-        .await?;
-        let Some((last, _)) = rows.last() else { return Ok(written) };
-        after.clone_from(last);
-        let done = sqlx::query(
-            "insert into bad_hashes (list, sha256, prefix, name)
-             select $1, * from unnest($2::bytea[], $3::bigint[], $4::text[])
-             on conflict (list, sha256) do update set name = excluded.name where bad_hashes.name <> excluded.name",
-        )
-        .bind(list)
-        .bind(rows.iter().map(|(sha256, _)| sha256.clone()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(sha256, _)| prefix(sha256)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, name)| name.clone()).collect::<Vec<_>>())
-        .execute(tx.conn())
-        .await?;
-        written += done.rows_affected();
-    }
 }
 
 async fn wake(tx: &mut FeedTx, now: DateTime<Utc>) -> Result<(), StoreError> {
