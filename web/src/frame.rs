@@ -76,7 +76,6 @@ pub enum Nav {
     Resources,
     Flaws,
     Components,
-    ImageRules,
     Compliance,
     Sources,
     Members,
@@ -93,14 +92,13 @@ pub struct NavLink {
 }
 
 /// The navigation, in its order, and what it takes to see an entry.
-const NAV: [(Nav, &str, &str, Permission); 11] = [
+const NAV: [(Nav, &str, &str, Permission); 10] = [
     (Nav::Posture, "Posture", "/posture", Permission::ReadPosture),
     (Nav::Fixes, "Fixes", "/fixes", Permission::ReadPosture),
     (Nav::Findings, "Findings", "/findings", Permission::ReadPosture),
     (Nav::Resources, "Resources", "/resources", Permission::ReadPosture),
     (Nav::Flaws, "Flaws", "/flaws", Permission::ReadPosture),
     (Nav::Components, "Components", "/components", Permission::ReadPosture),
-    (Nav::ImageRules, "Image rules", "/image-rules", Permission::ReadPosture),
     (Nav::Compliance, "Compliance", "/compliance", Permission::ReadPosture),
     (Nav::Sources, "Sources", "/sources", Permission::ReadPosture),
     (Nav::Members, "Members", "/members", Permission::ReadMembers),

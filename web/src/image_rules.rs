@@ -111,7 +111,7 @@ async fn page<P>(call: &mut Call<P>, refused: Refused) -> Result<Page, WebError>
     let (typed, refused_hashes) =
         refused.hashes.map_or_else(|| (String::new(), None), |(typed, words)| (typed, Some(words)));
     Ok(Page {
-        frame: call.frame(Nav::ImageRules),
+        frame: call.frame(Nav::Components),
         may_change: call.may(Permission::ManageRules),
         sources,
         named: known.patterns().len(),
