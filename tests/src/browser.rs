@@ -100,6 +100,23 @@ impl Browser {
         self.send(TestRequest::post().uri(path).insert_header(("Origin", ORIGIN)).set_form(fields)).await
     }
 
+    /// Sends a form with a file, with the token of the page at `from`.
+    pub async fn upload(&mut self, from: &str, path: &str, fields: &[(&str, &str)], file: &[u8]) -> Answer {
+        let token = self.token(from).await;
+        let mut body = Vec::new();
+        for (name, value) in fields.iter().copied().chain([("csrf", token.as_str())]) {
+            let part = format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(part.as_bytes());
+        }
+        let head = "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(file);
+        body.extend_from_slice(b"\r\n--edge--\r\n");
+        let kind = ("Content-Type", "multipart/form-data; boundary=edge");
+        let request = TestRequest::post().uri(path).insert_header(("Origin", ORIGIN)).insert_header(kind);
+        self.send(request.set_payload(body)).await
+    }
+
     /// The token of the forms in a page.
     pub async fn token(&mut self, page: &str) -> String {
         let answer = self.get(page).await;

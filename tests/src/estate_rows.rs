@@ -1,7 +1,7 @@
 //! One of each thing that a link can name, put straight into the tables: what tests of routes need and no more.
 
 use crate::app::{TestApp, noon};
-use plumbline_core::id::{FindingId, FixId, PersonId, ResourceId, RunId, SourceId};
+use plumbline_core::id::{BillId, FindingId, FixId, PersonId, ResourceId, RunId, SourceId};
 use plumbline_software::layer::Software;
 use plumbline_store::tenant::Tenant;
 use sqlx::AssertSqlSafe;
@@ -20,6 +20,7 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
     let fix = FixId::derive(source, &check.fix_key, "111122223333");
     let image = ResourceId::derive(source, "registry.example.com/shop@sha256:a");
     let component = ResourceId::derive(source, "lodash");
+    let bill = BillId::mint(&app.mint);
     let software = hex(&Software::default().pack());
     let (t, now) = (tenant.id, noon().to_rfc3339());
     let sql = format!(
@@ -37,6 +38,9 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
              'registry.example.com', 'shop', 'shop', 'registry.images', '{{\"Software\": \"software a\"}}', '{{}}', '{{}}',
              '\\x00', 'none', 'normal', '{now}', '{now}');
          insert into memories (tenant_id, key, content, kept_at) values ('{t}', 'software a', '\\x{software}', '{now}');
+         insert into bills (tenant_id, bill_id, source_id, kind, name, version, format, made, software, components, left_out,
+             examples, uploaded_at, uploaded_by)
+         values ('{t}', '{bill}', '{source}', 'application', 'till', '1.0', 'SPDX', '', 'bill/a', 0, 0, '[]', '{now}', '{member}');
          insert into packages (tenant_id, package_id, type, name, version, purl, judged)
          values ('{t}', '{component}', 'npm', 'lodash', '4.17.20', 'pkg:npm/lodash@4.17.20', true);
          insert into installations (tenant_id, software, package_id, path, layer)
@@ -61,6 +65,7 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
         ("resource", resource.to_string()),
         ("image", image.to_string()),
         ("component", component.to_string()),
+        ("bill", bill.to_string()),
         ("finding", finding.to_string()),
         ("fix", fix.to_string()),
         ("person", member.to_string()),

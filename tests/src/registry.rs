@@ -8,6 +8,7 @@ use plumbline_registry::{Operator, RegistryCollector};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -133,6 +134,17 @@ impl Registry {
     pub fn truth(&self, image: &str) -> Result<Truth> {
         let text = std::fs::read(self.says.images.join("truth").join(format!("{image}.json")))?;
         Ok(serde_json::from_slice(&text)?)
+    }
+
+    /// The SHA-256 hash of a file of a base's own archive, in hex.
+    ///
+    /// # Errors
+    /// When tar is not there, or the archive has no such file.
+    pub fn hash_of(&self, base: &str, path: &str) -> Result<String> {
+        let archive = self.says.images.join(format!("{base}.tar.gz"));
+        let told = Command::new("tar").arg("-xzOf").arg(archive).arg(path).output()?;
+        ensure!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        Ok(format!("{:x}", Sha256::digest(&told.stdout)))
     }
 
     /// Ends it, for good.

@@ -5,7 +5,7 @@ use plumbline_policy::Catalogue;
 use plumbline_web::route::{Route, table};
 
 /// One field of every name that any form has, each with a value that makes sense.
-pub const FIELDS: [(&str, &str); 27] = [
+pub const FIELDS: [(&str, &str); 33] = [
     ("role", "analyst"),
     ("email", "new@example.com"),
     ("name", "New Person"),
@@ -33,6 +33,12 @@ pub const FIELDS: [(&str, &str); 27] = [
     ("access_key_id", ""),
     ("secret_access_key", ""),
     ("sure", "no"),
+    ("kind", "application"),
+    ("version", "1.0"),
+    ("document", ""),
+    ("sources", "registry.example.com/base/**"),
+    ("hashes", "aa00000000000000000000000000000000000000000000000000000000000001  dropper"),
+    ("sha256", "aa00000000000000000000000000000000000000000000000000000000000002"),
 ];
 
 /// Every route of the application, ordered by path and method.

@@ -132,7 +132,7 @@ async fn no_other_site_can_send_any_form(pool: PgPool) {
         let path = path_to(&route, &things);
         let post = || TestRequest::post().uri(&path);
         let attempts = [
-            ("no token", post().insert_header(("Origin", ORIGIN)).set_form(FIELDS)),
+            ("no token", post().insert_header(("Origin", ORIGIN)).set_form(FIELDS.as_slice())),
             (
                 "a foreign origin",
                 post().insert_header(("Origin", "https://elsewhere.example.com")).set_form(&with_token),

@@ -36,7 +36,8 @@ async fn what_is_in_images_and_wrong_with_it_is_known_and_followed(pool: PgPool)
     lab.a_wrong_password_darkens_and_closes_nothing(&registry).await?;
     lab.a_flaw_that_turns_out_to_be_exploited_moves(&registry).await?;
     registry.stop()?;
-    lab.new_advisories_are_held_against_what_is_known(&registry).await
+    lab.new_advisories_are_held_against_what_is_known(&registry).await?;
+    lab.a_list_of_bad_files_is_held_against_what_is_known(&registry).await
 }
 
 fn every_attribute_is_read(told: &Read) {
@@ -269,9 +270,22 @@ impl Lab {
         let closed = flaws([CHECKOUT], "exploited", 90001);
         assert!(closed.is_subset(&before));
         assert_eq!(self.open().await?, &before - &closed);
+        let tags = ["shop/checkout:1.0.0", "shop/checkout:latest"].map(str::to_owned);
+        assert_eq!(self.moved_tags().await?, BTreeSet::from(tags), "and the history of the tags says so");
         let moved = registry.truth("checkout-moved")?;
         assert!(moved.dpkg.iter().all(|(name, ..)| name != "less"), "and the newer base has the package no more");
         Ok(())
+    }
+
+    /// Which tags led elsewhere before, as repository and tag.
+    async fn moved_tags(&self) -> Result<BTreeSet<String>> {
+        let moved: Vec<String> = sqlx::query_scalar(
+            "select r.name || ':' || t.tag from image_tags t
+             join resources r on r.tenant_id = t.tenant_id and r.resource_id = t.repository_id where t.how = 'moved'",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(moved.into_iter().collect())
     }
 
     async fn a_wrong_password_darkens_and_closes_nothing(&self, registry: &Registry) -> Result<()> {
@@ -309,6 +323,38 @@ impl Lab {
         let (imported, again) = self.polling.import("plum", FeedKind::Osv, &later).await?;
         assert_eq!(imported.changed, 0, "the same advisories");
         again.assert_same_as(&picture);
+        Ok(())
+    }
+}
+
+impl Lab {
+    /// The same for files: a list that comes when there is nobody who could be asked finds them by what was kept.
+    async fn a_list_of_bad_files_is_held_against_what_is_known(&self, registry: &Registry) -> Result<()> {
+        let found = || async {
+            let rows: Vec<(String, String)> = sqlx::query_as(
+                "select r.region || ' ' || (r.attributes ->> 'Platform'), v.verdict
+                 from verdicts v join resources r using (tenant_id, resource_id)
+                 where v.check_id = 'image_no_known_bad_files' and r.retired_at is null",
+            )
+            .fetch_all(&self.pool)
+            .await?;
+            anyhow::Ok(rows)
+        };
+        assert!(found().await?.iter().all(|(_, verdict)| verdict == "unknown"), "there is no list");
+        let hash = registry.hash_of("base-2025-01", "./usr/bin/less")?;
+        let list = tempfile::NamedTempFile::new()?;
+        std::fs::write(list.path(), format!("{hash}  pager\n"))?;
+        self.polling.import("pagers", FeedKind::Hashes, list.path()).await?;
+
+        let (bad, good): (Vec<_>, Vec<_>) = found().await?.into_iter().partition(|(_, verdict)| verdict == "fail");
+        let names: BTreeSet<&str> = bad.iter().map(|(image, _)| image.as_str()).collect();
+        assert_eq!(names, [BOTH[0], COURIER[0], COURIER[1]].into(), "those that are built on the older base");
+        assert!(good.len() >= 3 && good.iter().all(|(_, verdict)| verdict == "pass"), "{good:?}");
+        let (message,): (String,) = sqlx::query_as("select message from findings where subject = $1 limit 1")
+            .bind(&hash)
+            .fetch_one(&self.pool)
+            .await?;
+        assert!(message.contains("/usr/bin/less is pager, by pagers") || message.contains("/bin/less"), "{message}");
         Ok(())
     }
 }

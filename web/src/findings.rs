@@ -75,7 +75,7 @@ impl FindingLine {
             risk: row.risk,
             severity: row.severity.clone(),
             state: row.state.clone(),
-            subject: row.subject.clone(),
+            subject: words::subject(&row.subject),
             title: words::check(catalogue, &row.check_id).to_owned(),
             resource: row.resource_name.clone(),
             kind: words::kind(&row.resource_kind).to_owned(),

@@ -9,6 +9,7 @@ use crate::text;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use plumbline_store::software::{self, AffectedImage, FeedsIn, FlawDetail, FlawFinding, ImageSight};
+use std::collections::BTreeSet;
 use url::form_urlencoded;
 use uuid::Uuid;
 
@@ -32,9 +33,11 @@ async fn show(mut call: Call<ReadPosture>, asked: web::Path<String>) -> Result<H
         true => software::sight_of_images(&mut call.tx).await?,
         false => ImageSight::default(),
     };
+    let of_applications = rows.iter().filter(|row| row.uid.starts_with("application:"));
+    let applications = of_applications.map(|row| row.resource_id).collect::<BTreeSet<_>>().len();
     let page = Page {
         frame: call.frame(Nav::Flaws),
-        answer: Answer::of(&found, images.len(), rows.len() >= MOST, &sight, feeds),
+        answer: Answer::of(&found, (images.len() - applications, applications), rows.len() >= MOST, &sight, feeds),
         about: About::of(&found, &asked),
         cut: rows.len() >= MOST,
         images,
@@ -89,12 +92,16 @@ struct Answer {
 }
 
 impl Answer {
-    fn of(flaw: &FlawDetail, affected: usize, cut: bool, sight: &ImageSight, feeds: FeedsIn) -> Self {
-        if affected > 0 {
-            let count = text::plural(i64::try_from(affected).unwrap_or(i64::MAX), "image");
-            let verb = if affected == 1 { "has" } else { "have" };
+    /// `affected` are images and applications.
+    fn of(flaw: &FlawDetail, affected: (usize, usize), cut: bool, sight: &ImageSight, feeds: FeedsIn) -> Self {
+        if affected != (0, 0) {
+            let counts = [(affected.0, "image"), (affected.1, "application")];
+            let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+            let counts = counts.map(|(count, what)| text::plural(i64::try_from(count).unwrap_or(i64::MAX), what));
+            let verb = if affected.0 + affected.1 == 1 { "has" } else { "have" };
             let least = if cut { "At least " } else { "" };
-            return Self::new("fail", "Affected", format!("{least}{count} {verb} it."));
+            let all = counts.collect::<Vec<_>>().join(" and ");
+            return Self::new("fail", "Affected", format!("{least}{all} {verb} it."));
         }
         if !flaw.known {
             let why = match feeds.advisories {
@@ -279,7 +286,7 @@ mod tests {
 
     fn answer(known: bool, affected: usize, sight: ImageSight) -> Answer {
         let feeds = FeedsIn { advisories: true, exploited: true, forecasts: true };
-        Answer::of(&flaw(known), affected, false, &sight, feeds)
+        Answer::of(&flaw(known), (affected, 0), false, &sight, feeds)
     }
 
     #[test]

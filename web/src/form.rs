@@ -39,7 +39,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
 }
 
 /// A body that is no form is refused before it is read as one: other sites cannot send JSON unasked, and we read none.
-fn check_type(req: &HttpRequest) -> Result<(), WebError> {
+pub(crate) fn check_type(req: &HttpRequest) -> Result<(), WebError> {
     let form = req
         .headers()
         .get(header::CONTENT_TYPE)
@@ -47,7 +47,7 @@ fn check_type(req: &HttpRequest) -> Result<(), WebError> {
     if form { Ok(()) } else { Err(WebError::Invalid("Forms are sent as application/x-www-form-urlencoded.".into())) }
 }
 
-fn read<T: DeserializeOwned>(req: &HttpRequest, fields: Vec<(String, String)>) -> Result<T, WebError> {
+pub(crate) fn read<T: DeserializeOwned>(req: &HttpRequest, fields: Vec<(String, String)>) -> Result<T, WebError> {
     let state = req.app_data::<web::Data<AppState>>().ok_or(WebError::Internal("no state".into()))?;
     let (secret, _) = csrf::secret_of(req, state)?;
     let in_header = req.headers().get(HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -1,6 +1,6 @@
 //! The page of an image: its layers and what each brought, its components, what is wrong with it and what cures most.
 
-mod components;
+pub(crate) mod components;
 mod stack;
 
 use crate::call::{Call, ReadPosture};
@@ -8,15 +8,16 @@ use crate::error::WebError;
 use crate::fixes::FixLine;
 use crate::frame::{Frame, Nav};
 use crate::resource::Body;
+use crate::tags::{self, Tags};
 use crate::{text, words};
 use actix_web::HttpResponse;
 use askama::Template;
 use chrono::DateTime;
 use components::{Components, Query};
-use plumbline_core::id::ResourceId;
+use plumbline_core::id::{ResourceId, SourceId};
 use plumbline_store::resource::ResourceDetail;
-use plumbline_store::software;
-use serde_json::Value;
+use plumbline_store::{software, tag};
+use serde_json::{Map, Value};
 use stack::Stack;
 
 pub(crate) async fn show(
@@ -37,6 +38,10 @@ pub(crate) async fn show(
         Some(key) => Some(Components::read(&mut call.tx, id, key, &query).await?),
         None => None,
     };
+    let uid = format!("{}/{}", found.account, found.region);
+    let repository = ResourceId::derive(SourceId(found.source_id), &uid);
+    let digests = digests(&found.attributes.0);
+    let stretches = tag::stretches(&mut call.tx, repository, &uid, Some(&digests), tags::SHOWN).await?;
     let catalogue = call.catalogue();
     let page = Page {
         frame: call.frame(Nav::Resources),
@@ -45,6 +50,7 @@ pub(crate) async fn show(
         stack: Stack::of(&found.attributes.0, &sums, base.map_or(0, |base| base.layers)),
         fixes: fixes.iter().map(|row| FixLine::of(row, catalogue)).collect(),
         components,
+        tags: Tags::of(&stretches, false, call.now),
         body,
     };
     call.page(&page)
@@ -62,6 +68,13 @@ struct Page {
     /// None when the software was not read.
     components: Option<Components>,
     fixes: Vec<FixLine>,
+    /// Those that led to it, or to an index that lists it, and when.
+    tags: Tags,
+}
+
+/// The image's own digest, and that of the index that lists it.
+fn digests(attributes: &Map<String, Value>) -> Vec<String> {
+    ["Digest", "Index"].iter().filter_map(|name| Some(attributes.get(*name)?.as_str()?.to_owned())).collect()
 }
 
 /// The image that it is built on.

@@ -256,6 +256,9 @@ fn cause(word: &str, findings: i64) -> String {
         "new_resource" => format!("{} on new resources", text::plural(findings, "finding")),
         "new_vulnerability" => format!("{} from newly known vulnerabilities", text::plural(findings, "finding")),
         "disconnected" => format!("{} of a source that was disconnected", text::plural(findings, "finding")),
+        "rules" => {
+            format!("{} by what is allowed or known to be bad", text::plural(findings, "finding"))
+        }
         "exception" => format!("{} with risk accepted, or no longer", text::plural(findings, "finding")),
         _ => format!("{} moved by a change of our own checks", text::plural(findings, "finding")),
     }

@@ -5,7 +5,9 @@ use crate::error::WebError;
 use crate::findings::FindingLine;
 use crate::fixes::pair;
 use crate::frame::{Frame, Nav};
+use crate::image::components::{Components, Query};
 use crate::route::Route;
+use crate::tags::{self, Tags};
 use crate::tree::{self, Attribute};
 use crate::{image, text, words};
 use actix_web::{HttpResponse, web};
@@ -16,7 +18,7 @@ use plumbline_core::resource::Unread;
 use plumbline_core::risk::{Criticality, Exposure};
 use plumbline_policy::Catalogue;
 use plumbline_store::resource::{Neighbour, ResourceDetail, VerdictRow};
-use plumbline_store::{finding, resource};
+use plumbline_store::{finding, resource, tag};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -34,7 +36,22 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
     if found.kind == "image" {
         return image::show(call, &found, body).await;
     }
-    call.page(&Page { frame: call.frame(Nav::Resources), body })
+    let tags = match found.kind.as_str() {
+        "registry.repository" => {
+            let rows = tag::stretches(&mut call.tx, id, &found.uid, None, tags::SHOWN).await?;
+            Some(Tags::of(&rows, true, call.now))
+        }
+        _ => None,
+    };
+    let key = found.attributes.0.get("Software").and_then(|key| key.as_str());
+    let components = match (found.kind.as_str(), key) {
+        ("application", Some(key)) => {
+            let query = Query::parse(&call.visit().here);
+            Some(Components::read(&mut call.tx, id, key, &query).await?)
+        }
+        _ => None,
+    };
+    call.page(&Page { frame: call.frame(Nav::Resources), tags, components, body })
 }
 
 /// Worst first.
@@ -44,6 +61,10 @@ const VERDICTS: [&str; 4] = ["fail", "unknown", "pass", "not_applicable"];
 #[template(path = "resources/one.html")]
 struct Page {
     frame: Frame,
+    /// What the tags of a repository led to, and when; none for any other kind.
+    tags: Option<Tags>,
+    /// What an application is made of; none for any other kind.
+    components: Option<Components>,
     body: Body,
 }
 

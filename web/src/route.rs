@@ -2,9 +2,11 @@
 
 use crate::call::{Access, Agent, Caller, Newcomer};
 use crate::form::Form;
+use crate::upload::Upload;
 use crate::{
-    account, agent, assets, audit, compliance, components, finding, findings, fixes, flaw, flaws, health, invitation,
-    member, oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources, stack, tenant, theme,
+    account, agent, assets, audit, bills, compliance, components, finding, findings, fixes, flaw, flaws, health,
+    image_rules, invitation, member, oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources,
+    stack, tenant, theme,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -40,6 +42,9 @@ macro_rules! parameters {
             const ACCESS: Access = C::ACCESS;
         }
         impl<C: Caller, $($more,)* T> Changes for (C, $($more,)* Form<T>) {
+            const ACCESS: Access = C::ACCESS;
+        }
+        impl<C: Caller, $($more,)* T> Changes for (C, $($more,)* Upload<T>) {
             const ACCESS: Access = C::ACCESS;
         }
     };
@@ -107,9 +112,11 @@ pub fn table() -> Vec<Route> {
         flaws::routes(),
         flaw::routes(),
         components::routes(),
+        image_rules::routes(),
         compliance::routes(),
         sources::routes(),
         runs::routes(),
+        bills::routes(),
         member::routes(),
         invitation::routes(),
         provider::routes(),

@@ -70,8 +70,16 @@ pub(crate) fn provider(word: &str) -> &str {
         "registry" => "Registry",
         "docker" => "Docker engine",
         "host" => "Container host",
+        "sbom" => "Bills of materials",
         other => other,
     }
+}
+
+/// Which of several things a finding tells of, as a line of a list shows it: of a hash its beginning.
+#[must_use]
+pub(crate) fn subject(subject: &str) -> String {
+    let is_hash = subject.len() >= 32 && subject.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash { subject.chars().take(12).chain(['…']).collect() } else { subject.to_owned() }
 }
 
 /// A word that begins a line.
@@ -98,6 +106,12 @@ mod tests {
         assert_eq!(points(0.0), "±0");
         assert_eq!(points(-0.0004), "−0.0004");
         assert_eq!(points(2.14), "+2.1");
+    }
+
+    #[test]
+    fn a_hash_is_told_by_its_beginning() {
+        assert_eq!(subject(&"ab".repeat(32)), "abababababab…");
+        assert_eq!(subject("CVE-2026-0001"), "CVE-2026-0001");
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub(crate) fn key(digest: &Digest) -> String {
 
 /// Under which key an image's software is kept, for whoever matches it with advisories.
 pub(crate) fn software_key(digest: &Digest) -> String {
-    format!("software/{digest}/{READER_VERSION}")
+    layer::software_key(digest.as_str())
 }
 
 /// Reads images of one repository.

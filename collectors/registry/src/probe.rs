@@ -3,9 +3,10 @@
 use crate::client::Client;
 use crate::error::ReadError;
 use crate::settings::{Scheme, Settings, is_repository};
-use crate::{glob, tags};
+use crate::tags;
 use futures::stream::{self, StreamExt};
 use plumbline_core::collect::ProbeLine;
+use plumbline_core::glob;
 
 /// Repositories that are tried; a list may name hundreds.
 const TRIED: usize = 25;

@@ -9,13 +9,14 @@ use crate::repository::Repository;
 use crate::resource;
 use crate::settings::{Auth, Scheme, Settings, is_repository};
 use crate::verify::TrustedKey;
-use crate::{access, glob, probe};
+use crate::{access, probe};
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt};
 use plumbline_core::clock::SharedClock;
 use plumbline_core::collect::{
     AccessRecipe, CollectError, Collector, Connection, Errand, Event, Memory, ProbeLine, Sink,
 };
+use plumbline_core::glob;
 use plumbline_core::resource::Unread;
 use plumbline_core::scope::Outcome;
 use serde_json::{Value, json};

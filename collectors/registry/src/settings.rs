@@ -1,9 +1,10 @@
 //! What a tenant tells us of a registry.
 
+use crate::guard;
 use crate::operator::Operator;
 use crate::verify::TrustedKey;
-use crate::{glob, guard};
 use plumbline_core::collect::{CollectError, Connection};
+use plumbline_core::glob;
 use serde::{Deserialize, Serialize};
 use url::Url;
 

@@ -1,7 +1,7 @@
 //! Which tags of a repository are read. All but "newest" is decided from the names alone.
 
-use crate::glob;
 use crate::settings::Policy;
+use plumbline_core::glob;
 use semver::Version;
 use std::cmp::{Ordering, Reverse};
 

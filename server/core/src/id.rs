@@ -98,6 +98,8 @@ id! {
     PackageId,
     /// An accepted risk.
     ExceptionId,
+    /// A bill of materials that was handed in.
+    BillId,
     /// One entry of the audit log.
     AuditId,
 }

@@ -158,7 +158,7 @@ mod tests {
     fn every_embedded_kind_reads() {
         for kind in Kinds::builtin().iter() {
             assert!(
-                ["aws", "docker", "host", "kubernetes", "registry"].contains(&kind.provider()),
+                ["aws", "docker", "host", "kubernetes", "registry", "sbom"].contains(&kind.provider()),
                 "{} names its provider",
                 kind.kind
             );

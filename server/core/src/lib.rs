@@ -4,9 +4,11 @@
 //! nothing of ours. `docs/ARCHITECTURE.md` draws the whole house.
 
 pub mod address;
+pub mod allowed;
 pub mod clock;
 pub mod collect;
 pub mod environment;
+pub mod glob;
 pub mod id;
 pub mod kind;
 pub mod layer;

@@ -23,10 +23,12 @@ pub enum Permission {
     ApproveException,
     /// Give or withdraw the attestation of a manual control.
     Attest,
-    /// Start or cancel a run.
+    /// Start or cancel a run; hand in a bill of materials, which is one.
     RunSource,
     /// Connect, change or remove a source and its credentials.
     ManageSources,
+    /// Say where images may come from, and which files are known to be bad.
+    ManageRules,
     /// Invite, change or remove members, and configure sign-in.
     ManageMembers,
     /// Read who is a member.
@@ -38,13 +40,14 @@ pub enum Permission {
 }
 
 impl Permission {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ReadPosture,
         Self::Triage,
         Self::ApproveException,
         Self::Attest,
         Self::RunSource,
         Self::ManageSources,
+        Self::ManageRules,
         Self::ManageMembers,
         Self::ReadMembers,
         Self::ReadAudit,
@@ -78,7 +81,7 @@ impl Role {
             P::ReadPosture | P::Export => true,
             P::Triage | P::RunSource => matches!(self, Self::Owner | Self::Ciso | Self::Analyst),
             P::ApproveException => matches!(self, Self::Owner | Self::Ciso),
-            P::Attest => matches!(self, Self::Owner | Self::Ciso),
+            P::Attest | P::ManageRules => matches!(self, Self::Owner | Self::Ciso),
             P::ManageSources | P::ManageMembers => matches!(self, Self::Owner),
             P::ReadMembers | P::ReadAudit => matches!(self, Self::Owner | Self::Ciso | Self::Auditor),
         }

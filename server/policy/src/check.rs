@@ -55,6 +55,13 @@ impl Check {
     pub fn depends_on_time(&self) -> bool {
         self.rule.contains("input.now")
     }
+
+    /// Whether the verdict can change by what the tenant or the operator says alone: where images may come from, which files
+    /// are known to be bad.
+    #[must_use]
+    pub fn depends_on_rules(&self) -> bool {
+        ["input.facts.allowed", "input.facts.bad_files"].iter().any(|fact| self.rule.contains(fact))
+    }
 }
 
 /// Resources that a rule looks at beside the one it judges.

@@ -7,6 +7,7 @@
 pub mod advisory;
 pub mod component;
 pub mod distribution;
+pub mod hash_list;
 pub mod layer;
 pub mod packages;
 pub mod sbom;

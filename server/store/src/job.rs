@@ -20,6 +20,8 @@ pub enum Task {
     EndExceptions,
     /// Hold the tenant's packages against advisories that changed.
     Match,
+    /// Judge images anew: where they may come from, or which files are known to be bad, changed.
+    JudgeImages,
 }
 
 impl Task {
@@ -30,6 +32,7 @@ impl Task {
             Self::Probe { source_id } => format!("probe {source_id}"),
             Self::EndExceptions => "end-exceptions".to_owned(),
             Self::Match => "match".to_owned(),
+            Self::JudgeImages => "judge-images".to_owned(),
         }
     }
 }

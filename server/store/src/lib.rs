@@ -11,12 +11,14 @@ pub mod seal;
 
 pub mod agent;
 pub mod attestation;
+pub mod bill;
 pub mod compliance;
 pub mod exception;
 pub mod feed;
 pub mod finding;
 pub mod fix;
 pub mod identity;
+pub mod image_rules;
 pub mod job;
 pub mod ledger;
 pub mod memory;
@@ -30,6 +32,7 @@ pub mod software;
 pub mod source;
 pub mod stack;
 pub mod subject;
+pub mod tag;
 pub mod tenant;
 
 pub use database::Database;

@@ -2,7 +2,6 @@
 
 mod component;
 mod flaw;
-mod host;
 mod image;
 mod image_flaw;
 mod matching;
@@ -13,7 +12,6 @@ pub use flaw::{
     AffectedImage, FeedsIn, FlawDetail, FlawFinding, FlawRow, affected_images, feeds_in, findings_of_flaw, flaw, flaws,
     open_flaws,
 };
-pub use host::hosts_with;
 pub use image::{
     BaseImage, ImageComponent, ImageSight, LayerSum, base_of, components_of_image, fixes_of, layer_sums, read_at,
     sight_of_images,
@@ -22,7 +20,7 @@ pub use image_flaw::{
     ImageFlaw, ImageLayers, flaw_classes, flaw_ids, flaw_rows, image_layers, of_images, unjudged_of_images,
 };
 pub use matching::{
-    Candidate, PackageFlaw, candidates, ecosystems_of, follow, images_with, judge, note_changes, to_judge,
+    Candidate, PackageFlaw, candidates, ecosystems_of, follow, holders_of, judge, note_changes, to_judge,
     told_ecosystems,
 };
 pub use package::{Installation, NewPackage, install, unknown_of_run};

@@ -16,7 +16,7 @@ use plumbline_core::scope::Outcome;
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::reconcile::{self, stage};
 use plumbline_store::run::{self, RunEnd, Target};
-use plumbline_store::source;
+use plumbline_store::{source, tag};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -55,8 +55,8 @@ pub(crate) async fn collect(
 
     let mut poll =
         Poll { worker, lease, source, run, target, intake: Intake::new(source, known, everything), everything };
-    let read = match (connection, worker.collector(&poll.target.provider)) {
-        (Ok(connection), Some(collector)) => poll.read(collector.clone(), connection, stop).await?,
+    let read = match (connection, worker.collector(&poll.target.provider, lease.tenant)) {
+        (Ok(connection), Some(collector)) => poll.read(collector, connection, stop).await?,
         (Ok(_), None) => Err(CollectError::Settings(format!("No collector reads {} here.", poll.target.provider))),
         (Err(error), _) => Err(CollectError::Settings(format!("The credential cannot be opened: {error}."))),
     };
@@ -158,6 +158,7 @@ impl Poll<'_> {
         let mut merged = reconcile::merge(&mut tx, self.source, self.run, &gone, now).await?;
         let mut reached = reach_anew(&mut tx, &merged).await?;
         merged.also(reached.remove(&self.source).unwrap_or_default());
+        tag::follow(&mut tx, self.source, now).await?;
         let turned = reconcile::sight(&mut tx, self.source, self.run, &self.intake.ended, now).await?;
         reconcile::open_decisions(&mut tx).await?;
         let sight = evaluate(worker, &mut tx, self.source, &merged, &turned, self.everything, now).await?;
@@ -196,8 +197,8 @@ impl Poll<'_> {
         let known = reconcile::scopes_of(tx, self.source).await?;
         self.intake.close(&known, broken.as_deref());
         if let Err(CollectError::Refused(detail)) = read {
-            let collector = self.worker.collector(&self.target.provider);
-            let permission = collector.map_or("", |collector| collector.entry_permission());
+            let collector = self.worker.collector(&self.target.provider, self.lease.tenant);
+            let permission = collector.as_ref().map_or("", |collector| collector.entry_permission());
             for end in self.intake.ended.iter_mut().filter(|end| !end.outcome.is_complete()) {
                 end.outcome = Outcome::Denied { permission: permission.to_owned(), detail: detail.clone() };
             }

@@ -8,6 +8,7 @@ use crate::hosts;
 use crate::images::{self, Known};
 use crate::intake::missing;
 use crate::neighbours::{Around, Neighbours};
+use crate::rules::{self, Rules};
 use chrono::{DateTime, SecondsFormat, Utc};
 use plumbline_core::id::{FindingId, FixId, ResourceId, SourceId};
 use plumbline_core::kind::Kinds;
@@ -50,6 +51,8 @@ pub(crate) async fn evaluate(
         now: now.to_rfc3339_opts(SecondsFormat::Secs, true),
         evaluators: Arc::default(),
         images: OnceCell::new(),
+        ruled: rules::kinds(worker.catalogue),
+        rules: OnceCell::new(),
     };
     let accounts: BTreeSet<&str> = scopes.iter().map(|scope| scope.account.as_str()).collect();
     let mut neighbours = Neighbours::new(source, round.accounts());
@@ -161,6 +164,9 @@ struct Round {
     now: String,
     /// The tenant's images, read when the first one is judged.
     images: OnceCell<Known>,
+    /// Kinds that are judged by what the tenant says of images, and what it says.
+    ruled: BTreeSet<String>,
+    rules: OnceCell<Rules>,
     /// Evaluators that are not in use; each keeps its machines warm.
     evaluators: Arc<Mutex<Vec<Evaluator>>>,
 }
@@ -273,7 +279,7 @@ impl Round {
         neighbours: &mut Neighbours,
     ) -> anyhow::Result<()> {
         let mut judged: Vec<Judged> = rows.into_iter().map(|row| Judged { subject: to_subject(&row), row }).collect();
-        if judged.first().is_some_and(|one| one.row.kind == "image") {
+        if judged.first().is_some_and(|one| matches!(one.row.kind.as_str(), "image" | "application")) {
             let mut subjects: Vec<&mut Subject> = judged.iter_mut().map(|one| &mut one.subject).collect();
             let known = self.images.get_or_try_init(|| Known::read(tx)).await?;
             images::enrich(tx, known, &mut subjects).await?;
@@ -281,6 +287,10 @@ impl Round {
         if judged.first().is_some_and(|one| one.row.kind == "host.machine") {
             let mut subjects: Vec<&mut Subject> = judged.iter_mut().map(|one| &mut one.subject).collect();
             hosts::enrich(tx, &mut subjects).await?;
+        }
+        if judged.first().is_some_and(|one| self.ruled.contains(&one.row.kind)) {
+            let mut subjects: Vec<&mut Subject> = judged.iter_mut().map(|one| &mut one.subject).collect();
+            self.rules.get_or_try_init(|| Rules::read(tx)).await?.enrich(tx, &mut subjects).await?;
         }
         let relations: Vec<&Relation> = all.iter().flat_map(|compiled| compiled.check.related.values()).collect();
         let ids: Vec<(ResourceId, &str)> = judged.iter().map(|one| (one.row.id(), one.row.uid.as_str())).collect();

@@ -4,6 +4,7 @@
 //! fences. Killed at any instant it leaves a lease that runs out and a run that the next worker marks as failed.
 
 mod again;
+mod bills;
 mod collect;
 mod deliveries;
 mod evaluate;
@@ -11,21 +12,23 @@ pub mod feeds;
 mod hosts;
 mod images;
 mod intake;
+mod known_bad;
 mod matching;
 mod memory;
 mod neighbours;
 mod probe;
+mod rules;
 mod wake;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::collect::Collector;
-use plumbline_core::id::Mint;
+use plumbline_core::id::{Mint, TenantId};
 use plumbline_core::score::Weighing;
 use plumbline_policy::Catalogue;
 use plumbline_store::identity::session;
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::seal::Keyring;
-use plumbline_store::{Database, StoreError, reconcile};
+use plumbline_store::{Database, StoreError, bill, reconcile};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -124,6 +127,7 @@ impl Worker {
             Task::Probe { source_id } => probe::probe(self, lease, *source_id).await,
             Task::EndExceptions => self.end_exceptions(lease).await,
             Task::Match => matching::rematch(self, lease).await,
+            Task::JudgeImages => rules::judge_anew(self, lease).await,
         }
     }
 
@@ -159,7 +163,11 @@ impl Worker {
         self.mint.now()
     }
 
-    fn collector(&self, provider: &str) -> Option<&Arc<dyn Collector>> {
-        self.collectors.iter().find(|collector| collector.provider() == provider)
+    /// What reads a tenant's sources of a provider. Documents that were handed in are the tenant's own rows.
+    fn collector(&self, provider: &str, tenant: TenantId) -> Option<Arc<dyn Collector>> {
+        if provider == bill::PROVIDER {
+            return Some(Arc::new(bills::Bills::new(self.database.clone(), tenant)));
+        }
+        self.collectors.iter().find(|collector| collector.provider() == provider).cloned()
     }
 }

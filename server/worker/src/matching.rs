@@ -6,6 +6,7 @@
 
 use crate::Worker;
 use crate::again::again;
+use crate::known_bad;
 use anyhow::Context;
 use plumbline_core::id::{PackageId, RunId};
 use plumbline_software::advisory::{Affected, Flaw, Notice, Told, ecosystem, find};
@@ -30,6 +31,7 @@ pub(crate) async fn prepare(worker: &Worker, lease: &Lease, run: RunId) -> anyho
         let Some(kept) = memory::recall(&mut tx, std::slice::from_ref(key)).await?.remove(key) else { continue };
         let whole = Software::unpack(&kept).with_context(|| format!("what is kept as {key}"))?;
         take_apart(&mut tx, key, &whole).await?;
+        known_bad::take_in(&mut tx, key, &whole).await?;
     }
     if !unknown.is_empty() {
         // Packages that are known already wait for the matching: whatever changes of them, it tells all images that have them.
@@ -203,11 +205,8 @@ pub(crate) async fn rematch(worker: &Worker, lease: &Lease) -> anyhow::Result<()
     software::note_changes(&mut tx).await?;
     let changed = judge_all(&mut tx).await?;
     let mut of_source = reconcile::reach(&mut tx).await?;
-    for (source, account, image) in software::images_with(&mut tx, &changed).await? {
-        of_source.entry(source).or_default().push((account, "image".to_owned(), image));
-    }
-    for (source, account, host) in software::hosts_with(&mut tx, &changed).await? {
-        of_source.entry(source).or_default().push((account, "host.machine".to_owned(), host));
+    for (source, account, kind, id) in software::holders_of(&mut tx, &changed).await? {
+        of_source.entry(source).or_default().push((account, kind, id));
     }
     again(worker, &mut tx, of_source).await?;
     job::finish(&mut tx, lease, worker.now(), None).await?;

@@ -16,7 +16,7 @@ pub(crate) async fn probe(worker: &Worker, lease: &Lease, source: SourceId) -> a
     let target = run::target(&mut tx, source).await?;
     let connection = source::open_connection(&mut tx, &worker.keyring, source).await;
     drop(tx);
-    let said = match (connection, worker.collector(&target.provider)) {
+    let said = match (connection, worker.collector(&target.provider, lease.tenant)) {
         (Err(error), _) => Probe::Refused(format!("The credential cannot be opened: {error}.")),
         (Ok(_), None) => Probe::Refused(format!("No collector reads {} here.", target.provider)),
         (Ok(connection), Some(collector)) => match timeout(PATIENCE, collector.probe(&connection)).await {

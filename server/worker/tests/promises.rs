@@ -2,7 +2,9 @@
 //! else is the product.
 
 mod estate;
+mod image_rules;
 mod matching;
+mod tags;
 
 use estate::{Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
 use plumbline_core::id::{FindingId, PersonId};

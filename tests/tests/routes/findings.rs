@@ -59,9 +59,10 @@ async fn filters_work_together_and_by_what_the_catalogue_says_of_the_check(pool:
     let app = TestApp::start(pool).await;
     three(&app).await;
     let mut analyst = app.analyst().await;
-    let (id, severity) = (&check(0).id, check(0).severity.as_str());
+    let (id, severity, layer) = (&check(0).id, check(0).severity.as_str(), check(0).layer.as_str());
 
-    let page = analyst.get(&format!("/findings?check={id}&severity={severity}&layer=cloud&region=eu-central-1")).await;
+    let page =
+        analyst.get(&format!("/findings?check={id}&severity={severity}&layer={layer}&region=eu-central-1")).await;
     let none = analyst.get(&format!("/findings?check={id}&region=nowhere")).await;
 
     assert_eq!(resources(&page), ["inner"]);

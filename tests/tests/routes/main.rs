@@ -2,10 +2,12 @@
 
 mod account;
 mod audit;
+mod bills;
 mod compliance;
 mod finding;
 mod findings;
 mod fixes;
+mod image_rules;
 mod images;
 mod invitations;
 mod limits;

@@ -20,5 +20,6 @@ macro_rules! permission {
 }
 
 permission! {
-    ReadPosture, Triage, ApproveException, Attest, RunSource, ManageSources, ManageMembers, ReadMembers, ReadAudit, Export,
+    ReadPosture, Triage, ApproveException, Attest, RunSource, ManageSources, ManageRules, ManageMembers, ReadMembers, ReadAudit,
+    Export,
 }

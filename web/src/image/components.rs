@@ -10,14 +10,14 @@ const PAGE: i64 = 40;
 
 /// What the address of the page says of the components.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Query {
+pub(crate) struct Query {
     /// All of them, and not only those with flaws or in doubt.
     all: bool,
     after: Option<String>,
 }
 
 impl Query {
-    pub(super) fn parse(address: &str) -> Self {
+    pub(crate) fn parse(address: &str) -> Self {
         let mut query = Self::default();
         for (key, value) in words::query(address) {
             match key.as_ref() {
@@ -44,34 +44,34 @@ impl Query {
 }
 
 /// A page of the components.
-pub(super) struct Components {
-    pub(super) lines: Vec<Line>,
-    pub(super) all: bool,
+pub(crate) struct Components {
+    pub(crate) lines: Vec<Line>,
+    pub(crate) all: bool,
     /// The address with all of them, or with the bad ones alone.
-    pub(super) other: String,
-    pub(super) first: bool,
-    pub(super) start: String,
-    pub(super) next: Option<String>,
+    pub(crate) other: String,
+    pub(crate) first: bool,
+    pub(crate) start: String,
+    pub(crate) next: Option<String>,
 }
 
-pub(super) struct Line {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) kind: String,
-    pub(super) licence: String,
-    pub(super) path: String,
+pub(crate) struct Line {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) kind: String,
+    pub(crate) licence: String,
+    pub(crate) path: String,
     /// As people count, from 1.
-    pub(super) layer: i32,
-    pub(super) unjudged: Option<String>,
-    pub(super) flaws: i64,
-    pub(super) fixable: i64,
+    pub(crate) layer: i32,
+    pub(crate) unjudged: Option<String>,
+    pub(crate) flaws: i64,
+    pub(crate) fixable: i64,
     /// The class and the word of the worst flaw.
-    pub(super) worst: Option<(&'static str, &'static str)>,
+    pub(crate) worst: Option<(&'static str, &'static str)>,
 }
 
 impl Components {
-    pub(super) async fn read(
+    pub(crate) async fn read(
         tx: &mut TenantTx,
         image: ResourceId,
         software: &str,

@@ -16,8 +16,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::collect::{AccessRecipe, ProbeLine};
 use plumbline_core::id::SourceId;
 use plumbline_core::role::Permission;
-use plumbline_store::PageRequest;
 use plumbline_store::source::{self, BlindSpot, Probe, SourceRow};
+use plumbline_store::{PageRequest, bill};
 use uuid::Uuid;
 
 /// After this long a test that has not ended is not waited for any more.
@@ -119,6 +119,10 @@ struct Page {
     paused: bool,
     removed: Option<String>,
     may_manage: bool,
+    /// Whether it consists of documents that were handed in.
+    documents: bool,
+    /// Whether it has settings of its own.
+    may_change: bool,
     may_run: bool,
 }
 
@@ -158,6 +162,10 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
         agent,
         paused: row.paused,
         removed: row.removed_at.map(text::day),
+        documents: row.provider == bill::PROVIDER,
+        may_change: row.removed_at.is_none()
+            && Provider::of(&row.provider).is_some()
+            && call.may(Permission::ManageSources),
         may_manage: row.removed_at.is_none() && call.may(Permission::ManageSources),
         may_run: row.removed_at.is_none() && call.may(Permission::RunSource),
     };

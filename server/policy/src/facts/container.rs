@@ -6,7 +6,8 @@
 //! repository, tag, digest}. `input.facts.host_paths` is [{volume, path, reach, writers}], where `reach` is
 //! `runtime_socket`, `system` or `other`, and `writers` are the containers that mount it writable.
 //! `input.facts.windows` says whether the operating system is Windows, and `input.facts.fargate` whether it may run there
-//! only. `input.facts.environment_secrets` of a function is [{name, form}].
+//! only. `input.facts.environment_secrets` of a function is [{name, form}], and `input.facts.image` the image that it runs,
+//! or null.
 
 use serde_json::{Value, json};
 
@@ -180,6 +181,11 @@ pub(super) fn image(reference: &str) -> Value {
         _ => (path, None),
     };
     json!({ "reference": reference, "host": host, "repository": repository, "tag": tag, "digest": digest })
+}
+
+/// The image of a function that is packaged as one.
+pub(super) fn image_of(code: &Value) -> Value {
+    code["ImageUri"].as_str().map_or(Value::Null, image)
 }
 
 /// Where volumes reach into the host.

@@ -42,6 +42,7 @@ pub fn of(kind: &str, account: &str, attributes: &Map<String, Value>) -> Map<Str
             vec![
                 ("policy", policy::resource(account, at("Policy"), &[])),
                 ("environment_secrets", container::secrets(variables)),
+                ("image", container::image_of(at("Code"))),
             ]
         }
         "aws.s3.bucket" => {

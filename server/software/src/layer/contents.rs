@@ -5,8 +5,8 @@ use crate::component::Component;
 use crate::distribution::Distribution;
 use serde::{Deserialize, Serialize};
 
-/// Executables that are kept of one layer at most.
-pub const MOST_EXECUTABLES: usize = 50_000;
+/// Files with code that are kept of one layer at most.
+pub const MOST_EXECUTABLES: usize = 100_000;
 
 /// World-writable files and folders that are kept of one layer at most; as many setuid files.
 pub const MOST_WRITABLE: usize = 1_000;
@@ -48,7 +48,7 @@ pub struct Contents {
     /// Files that all may write, and folders without the sticky bit.
     pub writable: Vec<Privileged>,
     pub secrets: Vec<FileSecret>,
-    /// Files that may be executed.
+    /// Files that hold code: programs, scripts, archives of either.
     pub executables: Vec<Executable>,
     /// Hard links that may list packages, to files that were not looked at for that; each is among the unreadable too.
     /// [`super::read_again`] resolves those whose targets the layer holds.
@@ -96,7 +96,7 @@ pub struct FileSecret {
     pub test: bool,
 }
 
-/// A file that may be executed.
+/// A file that holds code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executable {
     pub path: String,

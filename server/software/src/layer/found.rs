@@ -70,11 +70,27 @@ impl Found {
 pub(super) struct Finds {
     paths: BTreeMap<String, Found>,
     held: usize,
+    hashed: usize,
+    /// Files with code that were passed over.
+    unhashed: u64,
 }
 
 impl Finds {
     pub(super) fn get(&self, path: &str) -> Option<&Found> {
         self.paths.get(path)
+    }
+
+    /// Whether one more hash is kept; counts those that are not. What a path is written over with counts again.
+    pub(super) fn takes_hash(&mut self) -> bool {
+        let takes = self.hashed < MOST_EXECUTABLES;
+        self.hashed += usize::from(takes);
+        self.unhashed += u64::from(!takes);
+        takes
+    }
+
+    /// Counts a file with code whose hash is not known.
+    pub(super) fn pass_over_hash(&mut self) {
+        self.unhashed += 1;
     }
 
     /// What is found under a second name in the file at `target`, if that was asked for.
@@ -127,6 +143,7 @@ impl Finds {
 
     /// Sorts it into a layer's contents.
     pub(super) fn sort_into(self, contents: &mut Contents) {
+        contents.dropped.executables = self.unhashed;
         for (path, found) in self.paths {
             found.sort_into(&path, contents);
         }
@@ -168,5 +185,19 @@ fn push<T>(list: &mut Vec<T>, one: T, most: usize, dropped: &mut u64) {
         list.push(one);
     } else {
         *dropped += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_hashed_any_more_is_counted() {
+        let mut finds = Finds::default();
+        assert_eq!((0..MOST_EXECUTABLES + 3).filter(|_| finds.takes_hash()).count(), MOST_EXECUTABLES);
+        let mut contents = Contents::default();
+        finds.sort_into(&mut contents);
+        assert_eq!(contents.dropped.executables, 3);
     }
 }

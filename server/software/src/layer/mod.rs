@@ -5,6 +5,7 @@
 //! damaged or that plays tricks is refused as a whole: what could not be looked at must not pass for clean.
 
 mod archive;
+mod code;
 mod compression;
 mod contents;
 mod found;
@@ -37,4 +38,15 @@ pub use reading::{read, read_again};
 pub use refused::{Limits, RATIO_COUNTS_FROM, Refused};
 
 /// Changes whenever what is read from a layer changes; contents kept under an older one are read anew.
-pub const READER_VERSION: u32 = 1;
+pub const READER_VERSION: u32 = 2;
+
+/// Under which key the software of the image with this digest is kept.
+#[must_use]
+pub fn software_key(digest: &str) -> String {
+    format!("software/{digest}/{READER_VERSION}")
+}
+
+/// That key, and those under which readers before this one kept it.
+pub fn software_keys(digest: &str) -> impl Iterator<Item = String> {
+    (1..=READER_VERSION).rev().map(move |version| format!("software/{digest}/{version}"))
+}

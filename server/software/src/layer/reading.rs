@@ -7,7 +7,7 @@ use super::found::{Finds, Found};
 use super::ledger::{Ledger, Stored, Unpacked};
 use super::path::{Meaning, meaning, normal};
 use super::refused::{Limits, Refused};
-use super::{secrets, written};
+use super::{code, secrets, written};
 use crate::distribution::{Distribution, parse_os_release};
 use crate::packages::{self, Reader};
 use sha2::{Digest, Sha256};
@@ -152,10 +152,11 @@ impl<'i> Reading<'i> {
         let bytes = if is_whole { Some(self.bytes.as_slice()) } else { None };
         let mut found = interest(path).look(path, bytes, entry.size);
         found.mode = entry.mode;
+        let is_code = code::is_code(path, entry.mode, &self.bytes);
         if let Some(text) = bytes.filter(|text| text.len() as u64 <= TEXT_LIMIT && is_text(text)) {
             found.secrets = secrets_of(path, text);
         }
-        if is_executable {
+        if is_code && self.finds.takes_hash() {
             let mut hash = Sha256::new_with_prefix(&self.bytes);
             io::copy(&mut data, &mut hash).map_err(damaged)?;
             found.sha256 = Some(format!("{:x}", hash.finalize()));
@@ -190,6 +191,10 @@ impl<'i> Reading<'i> {
         found.sha256.clone_from(&first.sha256);
         found.secrets =
             first.secrets.iter().map(|secret| FileSecret { path: path.to_owned(), ..secret.clone() }).collect();
+        if found.sha256.is_none() && code::is_code(path, mode, b"") {
+            // Its content passed under a name that says nothing of code, or lies in a lower layer.
+            self.finds.pass_over_hash();
+        }
         if !is_known {
             self.finds.hold(path.len() + target.len() + size_of::<Link>())?;
             self.links.push(Link { path: path.to_owned(), target });
@@ -279,11 +284,8 @@ fn load(data: &mut impl Read, size: u64, is_wanted: bool, bytes: &mut Vec<u8>) -
         data.read_to_end(bytes)?;
         return Ok(true);
     }
-    if size > TEXT_LIMIT {
-        return Ok(false);
-    }
     data.take(SNIFFED).read_to_end(bytes)?;
-    if !is_text(bytes) {
+    if size > TEXT_LIMIT || !is_text(bytes) {
         return Ok(bytes.len() as u64 == size);
     }
     data.read_to_end(bytes)?;
@@ -348,6 +350,25 @@ mod tests {
         assert_eq!((layer.files, layer.devices), (5, 1));
         assert_eq!((layer.removed, layer.opaque), (vec!["etc/shadow".to_owned()], vec!["opt".to_owned()]));
         assert_eq!(layer.written.len(), 8);
+    }
+
+    #[test]
+    fn files_with_code_are_hashed_whatever_their_mode() {
+        let library = [b"\x7fELF".to_vec(), vec![7; 2 << 20]].concat();
+        let sha256 = format!("{:x}", Sha256::digest(&library));
+        let layer = Tar::default()
+            .file("usr/lib/libc.so.6", 0o644, library)
+            .file("usr/share/doc/text", 0o644, "nothing that runs")
+            .file("var/www/shell.php", 0o644, "abc")
+            .file("store/ab", 0o644, "PK")
+            .hard_link("app/tool.jar", "store/ab")
+            .read()
+            .unwrap();
+
+        let hashed: Vec<_> = layer.executables.iter().map(|one| (one.path.as_str(), one.sha256.as_str())).collect();
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hashed, [("usr/lib/libc.so.6", sha256.as_str()), ("var/www/shell.php", abc)]);
+        assert_eq!(layer.dropped.executables, 1, "the archive is known to be there and not what it is");
     }
 
     #[test]

@@ -22,10 +22,12 @@ pub enum Cause {
     Exception,
     /// A source was disconnected, and what it saw no longer counts.
     Disconnected,
+    /// The tenant allows something else, or what is known to be bad was listed or is no longer.
+    Rules,
 }
 
 impl Cause {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Ours,
         Self::NewResource,
         Self::NewVulnerability,
@@ -33,6 +35,7 @@ impl Cause {
         Self::Fixed,
         Self::Exception,
         Self::Disconnected,
+        Self::Rules,
     ];
 
     #[must_use]
@@ -45,6 +48,7 @@ impl Cause {
             Self::Fixed => "fixed",
             Self::Exception => "exception",
             Self::Disconnected => "disconnected",
+            Self::Rules => "rules",
         }
     }
 }

@@ -23,7 +23,7 @@ pub use decide::{Decided, Failure, close_decisions, decide, open_decisions};
 pub use ledger::Cause;
 pub use merge::{Merged, merge};
 pub use reach::{Reached, reach};
-pub use settle::{Settled, disconnect, settle};
+pub use settle::{Settled, disconnect, settle, settle_rules};
 pub use sight::{ScopeEnd, ScopeSight, blind_scopes, scopes_of, sight};
 pub use stage::{Known, Staged, digest, known, stage};
 

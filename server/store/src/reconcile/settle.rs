@@ -44,6 +44,41 @@ pub async fn settle(
     sight_changed: bool,
     now: DateTime<Utc>,
 ) -> Result<Settled, StoreError> {
+    settle_why(tx, source, weighing, Why { run, ours, sight_changed, ruled: &[] }, now).await
+}
+
+/// The same after a change of rules: what moved by the checks that look at these moved because of it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn settle_rules(
+    tx: &mut TenantTx,
+    source: SourceId,
+    weighing: &Weighing,
+    ruled: &[String],
+    sight_changed: bool,
+    now: DateTime<Utc>,
+) -> Result<Settled, StoreError> {
+    settle_why(tx, source, weighing, Why { run: None, ours: false, sight_changed, ruled }, now).await
+}
+
+/// Why there is something to settle.
+struct Why<'a> {
+    run: Option<RunId>,
+    ours: bool,
+    sight_changed: bool,
+    /// Checks of which the rules that they look at changed.
+    ruled: &'a [String],
+}
+
+async fn settle_why(
+    tx: &mut TenantTx,
+    source: SourceId,
+    weighing: &Weighing,
+    why: Why<'_>,
+    now: DateTime<Utc>,
+) -> Result<Settled, StoreError> {
+    let Why { run, ours, sight_changed, ruled } = why;
     let at = instant(tx, now).await?;
     // A small sample of the columns that are joined is enough for a plan; one of everything takes longer than the joins.
     sqlx::query("set local default_statistics_target = 10").execute(tx.conn()).await?;
@@ -53,6 +88,9 @@ pub async fn settle(
     sqlx::query("analyze failures (resource_id, check_id, finding_id)").execute(tx.conn()).await?;
     let mut turned = turn(tx, source, now).await?;
     find_moved(tx, source, ours, now).await?;
+    if !ruled.is_empty() {
+        sqlx::query("update moved set cause = 'rules' where check_id = any($1)").bind(ruled).execute(tx.conn()).await?;
+    }
     if ours {
         turned += retire_checks(tx, source, weighing).await?;
     }

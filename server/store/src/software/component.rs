@@ -42,7 +42,7 @@ pub async fn components(tx: &mut TenantTx, text: &str, page: &PageRequest) -> Re
              order by sought_name using ~<~, package_id limit $5
          )
          select f.*,
-             (select count(*) from installations i join resources r on r.tenant_id = $1 and r.kind = 'image'
+             (select count(*) from installations i join resources r on r.tenant_id = $1 and r.kind in ('image', 'application', 'host.machine')
                   and r.retired_at is null and r.software = i.software
               where i.tenant_id = $1 and i.package_id = f.package_id) as images,
              (select count(*) from package_flaws x where x.tenant_id = $1 and x.package_id = f.package_id) as flaws
@@ -68,7 +68,7 @@ pub async fn component_images(tx: &mut TenantTx, package: Uuid) -> Result<Vec<Af
              i.layer, null::text as fixed_in
          from installations i
          join packages p on p.tenant_id = $1 and p.package_id = i.package_id
-         join resources r on r.tenant_id = $1 and r.kind = 'image' and r.retired_at is null
+         join resources r on r.tenant_id = $1 and r.kind in ('image', 'application', 'host.machine') and r.retired_at is null
              and r.software = i.software
          where i.tenant_id = $1 and i.package_id = $2
          order by r.name, r.resource_id, i.path limit 200",
@@ -87,7 +87,7 @@ pub async fn component_images(tx: &mut TenantTx, package: Uuid) -> Result<Vec<Af
 pub async fn component(tx: &mut TenantTx, package: Uuid) -> Result<ComponentRow, StoreError> {
     sqlx::query_as(
         "select package_id, type, name, version, distribution, licence, purl, unjudged, sought_name,
-             (select count(*) from installations i join resources r on r.tenant_id = $1 and r.kind = 'image'
+             (select count(*) from installations i join resources r on r.tenant_id = $1 and r.kind in ('image', 'application', 'host.machine')
                   and r.retired_at is null and r.software = i.software
               where i.tenant_id = $1 and i.package_id = $2) as images,
              (select count(*) from package_flaws x where x.tenant_id = $1 and x.package_id = $2) as flaws

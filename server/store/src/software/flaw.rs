@@ -166,7 +166,7 @@ pub async fn affected_images(tx: &mut TenantTx, flaw: &str) -> Result<Vec<Affect
          from package_flaws f
          join packages p on p.tenant_id = $1 and p.package_id = f.package_id
          join installations i on i.tenant_id = $1 and i.package_id = f.package_id
-         join resources r on r.tenant_id = $1 and r.kind = 'image' and r.retired_at is null
+         join resources r on r.tenant_id = $1 and r.kind in ('image', 'application', 'host.machine') and r.retired_at is null
              and r.software = i.software
          where f.tenant_id = $1 and f.flaw_id = $2
          order by r.name, r.resource_id, p.name, i.path limit 500",

@@ -32,11 +32,11 @@ pub async fn sight_of_images(tx: &mut TenantTx) -> Result<ImageSight, StoreError
         "with image as materialized (
              select software, attributes ->> 'ComponentCount' as components,
                  coalesce(attributes -> 'Unreadable', '[]') <> '[]' as partly
-             from resources where tenant_id = $1 and kind = 'image' and retired_at is null
+             from resources where tenant_id = $1 and kind in ('image', 'application', 'host.machine') and retired_at is null
          ), unsure as materialized (
              select p.name || ' ' || p.version || ': ' || p.unjudged as words from packages p
              where p.tenant_id = $1 and p.unjudged is not null and exists (
-                 select from installations i join resources r on r.tenant_id = $1 and r.kind = 'image'
+                 select from installations i join resources r on r.tenant_id = $1 and r.kind in ('image', 'application', 'host.machine')
                      and r.retired_at is null and r.software = i.software
                  where i.tenant_id = $1 and i.package_id = p.package_id)
              order by p.package_id limit 1000

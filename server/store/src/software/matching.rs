@@ -293,23 +293,23 @@ pub async fn judge(
     Ok(changed)
 }
 
-/// The images of a source that any of these packages is installed in: account, kind and id.
+/// What any of these packages is installed in, be it an image, an application or a host: source, account, kind and id.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn images_with(
+pub async fn holders_of(
     tx: &mut TenantTx,
     packages: &[Uuid],
-) -> Result<Vec<(SourceId, String, ResourceId)>, StoreError> {
-    let rows: Vec<(Uuid, String, Uuid)> = sqlx::query_as(
-        "select distinct r.source_id, r.account, r.resource_id
+) -> Result<Vec<(SourceId, String, String, ResourceId)>, StoreError> {
+    let rows: Vec<(Uuid, String, String, Uuid)> = sqlx::query_as(
+        "select distinct r.source_id, r.account, r.kind, r.resource_id
          from (select distinct software from installations where tenant_id = $1 and package_id = any($2)) i
          join resources r on r.tenant_id = $1 and r.software = i.software
-             and r.retired_at is null and r.kind = 'image'",
+             and r.retired_at is null and r.kind in ('image', 'application', 'host.machine')",
     )
     .bind(tx.tenant().0)
     .bind(packages)
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows.into_iter().map(|(source, account, id)| (SourceId(source), account, ResourceId(id))).collect())
+    Ok(rows.into_iter().map(|(source, account, kind, id)| (SourceId(source), account, kind, ResourceId(id))).collect())
 }

@@ -40,7 +40,7 @@ pub async fn unknown_of_run(tx: &mut TenantTx, run: RunId) -> Result<Vec<String>
     let rows = sqlx::query_scalar(
         "with staged as materialized (
              select distinct attributes ->> 'Software' as software from staged_resources
-             where tenant_id = $1 and run_id = $2 and kind in ('image', 'host.machine')
+             where tenant_id = $1 and run_id = $2 and kind in ('image', 'application', 'host.machine')
          )
          select s.software from staged s
          where s.software is not null and not exists (

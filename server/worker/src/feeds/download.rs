@@ -29,6 +29,8 @@ const REDIRECTS: usize = 5;
 const BUNDLE: u64 = 4 << 30;
 /// The most bytes of forecasts, packed; they have about 2 MiB.
 const FORECASTS: u64 = 256 << 20;
+/// And of a list of hashes: some ten million of them.
+const HASHES: u64 = 1 << 30;
 /// Validators that are longer are not kept.
 const VALIDATOR: usize = 500;
 
@@ -152,6 +154,7 @@ fn most(kind: FeedKind) -> u64 {
         FeedKind::Osv => BUNDLE,
         FeedKind::Kev => kev::LIMIT as u64,
         FeedKind::Epss => FORECASTS,
+        FeedKind::Hashes => HASHES,
     }
 }
 

@@ -5,6 +5,7 @@
 //! everything as it was, and the feed says so.
 
 mod download;
+mod hashes;
 mod intake;
 mod refresh;
 mod wanted;
@@ -34,6 +35,8 @@ pub enum FeedKind {
     Kev,
     /// The exploit prediction scores: their CSV file, plain or gzipped.
     Epss,
+    /// Known bad files: their SHA-256 hashes, as sha256sum or a public list writes them.
+    Hashes,
 }
 
 impl FeedKind {
@@ -43,6 +46,7 @@ impl FeedKind {
             Self::Osv => "osv",
             Self::Kev => "kev",
             Self::Epss => "epss",
+            Self::Hashes => "hashes",
         }
     }
 }
@@ -51,8 +55,9 @@ impl FromStr for FeedKind {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        let all = [Self::Osv, Self::Kev, Self::Epss];
-        all.into_iter().find(|kind| kind.as_str() == word).ok_or_else(|| format!("{word} is neither osv, kev nor epss"))
+        let all = [Self::Osv, Self::Kev, Self::Epss, Self::Hashes];
+        let found = all.into_iter().find(|kind| kind.as_str() == word);
+        found.ok_or_else(|| format!("{word} is none of osv, kev, epss and hashes"))
     }
 }
 
@@ -87,6 +92,7 @@ impl Intake<'_> {
             FeedKind::Osv => intake::advisories(self).await,
             FeedKind::Kev => intake::exploited(self).await,
             FeedKind::Epss => intake::forecasts(self).await,
+            FeedKind::Hashes => hashes::take(self).await,
         };
         // Where the file lies for the moment is nobody's business.
         let path = format!("{}: ", self.path.display());

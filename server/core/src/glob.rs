@@ -1,7 +1,8 @@
-//! Patterns for names of repositories and tags: `*` and `?` within a path's part, `**` over parts.
+//! Patterns for names of repositories and tags: `*` and `?` within a part of a path, `**` over parts.
 
 /// Whether `text` is meant by `pattern`. Takes at most the product of their lengths in steps.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn matches(pattern: &str, text: &str) -> bool {
     let tokens = tokens(pattern);
     let text = text.as_bytes();
     // `reached[i]`: the tokens so far can stand for the first i bytes.
@@ -16,12 +17,14 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// Whether a pattern can mean more than one name.
-pub(crate) fn is_pattern(text: &str) -> bool {
+#[must_use]
+pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?'])
 }
 
 /// What a list of patterns says of a name: at least one means it, or none is given, and none that begins with `!` does.
-pub(crate) fn selects(patterns: &[String], name: &str) -> bool {
+#[must_use]
+pub fn selects(patterns: &[String], name: &str) -> bool {
     let (except, only): (Vec<&str>, Vec<&str>) = patterns.iter().map(String::as_str).partition(|p| p.starts_with('!'));
     let wanted = only.is_empty() || only.iter().any(|pattern| matches(pattern, name));
     wanted && !except.iter().any(|pattern| matches(pattern.trim_start_matches('!'), name))
