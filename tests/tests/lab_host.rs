@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::role::Role;
 use plumbline_host::agent::{Agent, AgentError, Host};
 use plumbline_host::report::Report;
+use plumbline_server::feeds::{self, FeedKind};
 use plumbline_tests::host::{FakeHost, Hosted};
 use plumbline_tests::polling::{Picture, picture};
 use plumbline_tests::{Answer, Browser};
@@ -150,6 +151,45 @@ async fn a_host_is_enrolled_judged_and_followed(pool: PgPool) -> Result<()> {
 
     let page = lab.owner.get(&lab.href.clone()).await;
     assert!(page.body.contains("received just now") || page.body.contains("received"), "{}", page.body);
+    Ok(())
+}
+
+/// One invented advisory on the one package of the host.
+const ADVISORY: &str = r#"{
+    "id": "DEBIAN-CVE-2026-9001", "modified": "2026-01-01T00:00:00Z", "published": "2026-01-01T00:00:00Z",
+    "upstream": ["CVE-2026-9001"], "summary": "plumb believes whoever calls first",
+    "severity": [{ "type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H" }],
+    "affected": [{ "package": { "ecosystem": "Debian:12", "name": "plumb" },
+        "ranges": [{ "type": "ECOSYSTEM", "events": [{ "introduced": "0" }, { "fixed": "1.0-2" }] }] }]
+}"#;
+
+#[sqlx::test(migrations = "../migrations")]
+async fn flaws_of_a_hosts_packages_are_found_without_asking_it_again(pool: PgPool) -> Result<()> {
+    let mut lab = Lab::start(pool).await?;
+    let mut agent = lab.enrolled().await?;
+    let first = lab.report(&mut agent).await?;
+    assert!(of(&first, "unknown").contains("host_no_critical_flaws"), "nothing was imported yet");
+
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("DEBIAN-CVE-2026-9001.json"), ADVISORY)?;
+    let app = &lab.hosted.app;
+    feeds::import(&app.database, &app.mint, "debian", FeedKind::Osv, folder.path()).await?;
+    lab.hosted.work().await?;
+    let known = picture(&app.pool).await?;
+    assert!(of(&known, "fail").contains("host_no_critical_flaws"), "{:?}", known.verdicts);
+    assert!(of(&known, "pass").contains("host_no_high_flaws"), "and no other class has it");
+    let (subject, fix): (String, String) = sqlx::query_as(
+        "select f.subject, x.fix_key from findings f join fixes x on x.tenant_id = f.tenant_id and x.fix_id = f.fix_id
+         where f.check_id = 'host_no_critical_flaws'",
+    )
+    .fetch_one(&app.pool)
+    .await?;
+    assert_eq!((subject.as_str(), fix.as_str()), ("CVE-2026-9001", "host-upgrade-packages"));
+
+    let upgraded = "Package: plumb\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.0-2\n\n";
+    lab.host.put("/var/lib/dpkg/status", upgraded)?;
+    let mended = lab.report(&mut agent).await?;
+    assert!(of(&mended, "pass").contains("host_no_critical_flaws"));
     Ok(())
 }
 

@@ -130,12 +130,15 @@ pub async fn deliver(
     Ok(done.rows_affected() == 1)
 }
 
+/// Made, received, the interval in seconds, and the report.
+type Kept = (DateTime<Utc>, DateTime<Utc>, i32, Vec<u8>);
+
 /// The newest report of a source.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn newest(tx: &mut TenantTx, source: SourceId) -> Result<Option<Delivery>, StoreError> {
-    let row: Option<(DateTime<Utc>, DateTime<Utc>, i32, Vec<u8>)> = sqlx::query_as(
+    let row: Option<Kept> = sqlx::query_as(
         "select a.made_at, a.received_at, s.poll_seconds, a.report from host_agents a
          join sources s on s.tenant_id = a.tenant_id and s.source_id = a.source_id
          where a.tenant_id = $1 and a.source_id = $2 and a.report is not null",

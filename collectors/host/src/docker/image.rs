@@ -53,10 +53,9 @@ fn described(engine: &Engine, id: &str, found: &Value) -> Resource {
 pub(crate) fn configure(resource: &mut Resource, found: &Value, permission: &str) {
     let config = &found["Config"];
     match member(found, "Config") {
-        Ok(_) => resource.attributes.extend([
-            ("Config".to_owned(), settings(config)),
-            ("Secrets".to_owned(), json!(secrets(config))),
-        ]),
+        Ok(_) => resource
+            .attributes
+            .extend([("Config".to_owned(), settings(config)), ("Secrets".to_owned(), json!(secrets(config)))]),
         Err(detail) => {
             let why = Unread { permission: permission.to_owned(), denied: false, detail };
             miss(resource, &["Config", "Secrets"], &why);
