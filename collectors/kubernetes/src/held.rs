@@ -139,14 +139,17 @@ impl Held {
                 let news = if let Kept::Pod(pod) = &kept {
                     is_news(&mut self.images, &name, pod, before.is_none())
                 } else {
-                    true
+                    matters(place.0, before.map(|before| &before.kept), &kept)
                 };
                 shelf.entries.insert(name, Entry { kept, told });
                 news
             }
             Change::Gone(name) => {
                 let Some(entry) = shelf.entries.remove(&name) else { return false };
-                let news = !matches!(&entry.kept, Kept::Pod(pod) if !stands_alone(pod));
+                let news = match &entry.kept {
+                    Kept::Pod(pod) => stands_alone(pod),
+                    object => !is_link(object),
+                };
                 if !entry.told && shelf.departed.len() < DEPARTED {
                     shelf.departed.push((name, entry.kept));
                 }
@@ -192,6 +195,30 @@ fn is_news(images: &mut HashSet<u64>, name: &Name, pod: &Pod, came: bool) -> boo
     let pulled = pod.images.iter().any(|image| image.image_id.is_some());
     let new = pulled && images.len() < IMAGES && images.insert(hasher.finish());
     new || (came && stands_alone(pod))
+}
+
+/// Whether an object's coming or changing is worth a poll. Links between a workload and its pods come and go with it, how
+/// many replicas there are can wait, and so can what is annotated where components write the time of day.
+fn matters(part: Part, before: Option<&Kept>, now: &Kept) -> bool {
+    let (Some(Kept::Object { body: before, .. }), Kept::Object { body: now, .. }) = (before, now) else {
+        return !is_link(now);
+    };
+    let beats = matches!(part, Part::ConfigMaps | Part::Secrets | Part::Nodes);
+    let told = |body: &[u8]| {
+        let mut read: Value = serde_json::from_slice(body).unwrap_or_default();
+        if let Some(read) = read.as_object_mut() {
+            read.remove("replicas");
+        }
+        if let Some(metadata) = read.get_mut("metadata").and_then(Value::as_object_mut).filter(|_| beats) {
+            metadata.remove("annotations");
+        }
+        read
+    };
+    told(before) != told(now)
+}
+
+fn is_link(kept: &Kept) -> bool {
+    matches!(kept, Kept::Object { owner: Some(owner), .. } if Part::of_controller(&owner.kind).is_some())
 }
 
 fn stands_alone(pod: &Pod) -> bool {
@@ -279,6 +306,28 @@ mod tests {
         assert!(held.take(&place(), turn, Change::Gone(service("api", "").0)));
         let told = held.tell(&place());
         assert!(told.here.is_empty() && told.departed.is_empty());
+    }
+
+    #[test]
+    fn what_beats_or_only_links_is_no_news() {
+        let mut held = Held::default();
+        let mut news = |part: Part, object: &Value| {
+            let place = (part, None);
+            let turn = if held.known(&place) == Known::Not { held.clear(&place) } else { 1 };
+            held.set_known(&place, turn, Known::Live);
+            let (name, kept) = fold(part, "v1", object, &mut Sharing::default());
+            held.take(&place, turn, Change::Put(name, kept))
+        };
+        let map = |at: &str| json!({ "metadata": { "name": "m", "annotations": { "at": at } }, "keys": ["k"] });
+        assert!(news(Part::ConfigMaps, &map("1")) && !news(Part::ConfigMaps, &map("2")));
+        let service = |at: &str| json!({ "metadata": { "name": "s", "annotations": { "at": at } }, "spec": {} });
+        assert!(news(Part::Services, &service("1")) && news(Part::Services, &service("2")));
+        let deployment = |replicas: u32, image: &str| json!({ "metadata": { "name": "d" }, "spec": { "replicas": replicas, "template": { "spec": { "i": image } } } });
+        assert!(news(Part::Deployments, &deployment(1, "a")) && !news(Part::Deployments, &deployment(2, "a")));
+        assert!(news(Part::Deployments, &deployment(2, "b")));
+        let owner = json!([{ "apiVersion": "batch/v1", "kind": "CronJob", "name": "c", "controller": true }]);
+        assert!(!news(Part::Jobs, &json!({ "metadata": { "name": "j", "ownerReferences": owner } })));
+        assert!(news(Part::Jobs, &json!({ "metadata": { "name": "alone" } })));
     }
 
     #[test]

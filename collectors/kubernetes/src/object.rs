@@ -10,6 +10,8 @@ use serde_json::{Map, Value, json};
 const LONGEST: usize = 4 << 10;
 /// Holds the whole object once more, with every value that it ever had.
 const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Say that somebody is alive, every few seconds.
+const BEATS: [&str; 2] = ["control-plane.alpha.kubernetes.io/leader", "cluster-autoscaler.kubernetes.io/last-updated"];
 
 /// An object's metadata, without what the API server adds for itself.
 pub(crate) fn metadata(of: &Value) -> Value {
@@ -29,7 +31,8 @@ pub(crate) fn metadata(of: &Value) -> Value {
 fn annotations(of: &Value) -> Option<Value> {
     let all = of.get("annotations")?.as_object()?;
     let short = |value: &Value| value.as_str().is_some_and(|text| text.len() <= LONGEST);
-    let kept = all.iter().filter(|(name, value)| name.as_str() != APPLIED && short(value));
+    let dropped = |name: &str| name == APPLIED || BEATS.contains(&name);
+    let kept = all.iter().filter(|(name, value)| !dropped(name) && short(value));
     Some(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
@@ -172,7 +175,7 @@ mod tests {
         let long = "x".repeat(LONGEST + 1);
         let kept = metadata(&json!({ "metadata": {
             "name": "a", "namespace": "b", "uid": "u", "resourceVersion": "7", "generation": 3, "managedFields": [],
-            "annotations": { APPLIED: "{\"password\":\"hush\"}", "team": "shop", "long": long },
+            "annotations": { APPLIED: "{\"password\":\"hush\"}", "team": "shop", "long": long, BEATS[0]: "{}" },
             "ownerReferences": [{ "kind": "ReplicaSet", "name": "r", "uid": "x", "controller": true }],
         }}));
         assert_eq!(
