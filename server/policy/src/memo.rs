@@ -44,7 +44,7 @@ impl Reads {
                 let within_a_word = line[..at].ends_with(is_of_a_word);
                 let rest = &line[at + word.len()..];
                 if !within_a_word && !rest.starts_with(is_of_a_word) {
-                    parts.push(part(rest)?);
+                    parts.push(part(&line[..at], rest)?);
                 }
             }
         }
@@ -78,9 +78,10 @@ fn is_of_a_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The part that a reference names, from what follows `input` in it.
-fn part(rest: &str) -> Option<Part> {
+/// The part that a reference names, from what stands before and after `input` in it.
+fn part(before: &str, rest: &str) -> Option<Part> {
     let (first, rest) = word(rest.strip_prefix('.')?)?;
+    let named = |rest| member(rest).or_else(|| before.ends_with("object.get(").then(|| key(rest)).flatten());
     match first {
         "attributes" => Some(named(rest).map_or(Part::Attributes, |name| Part::Attribute(name.to_owned()))),
         "facts" => Some(named(rest).map_or(Part::Facts, |name| Part::Fact(name.to_owned()))),
@@ -93,11 +94,13 @@ fn part(rest: &str) -> Option<Part> {
     }
 }
 
-/// The member that a reference goes on with: `.Name`, or as an argument of `object.get`, `, "Name"` and `, ["Name"`.
-fn named(rest: &str) -> Option<&str> {
-    if let Some(rest) = rest.strip_prefix('.') {
-        return word(rest).map(|(name, _)| name);
-    }
+/// The member that a reference goes on with: `.Name`.
+fn member(rest: &str) -> Option<&str> {
+    word(rest.strip_prefix('.')?).map(|(name, _)| name)
+}
+
+/// The member that `object.get` is asked for: `, "Name"` and `, ["Name"`.
+fn key(rest: &str) -> Option<&str> {
     let rest = rest.strip_prefix(", ")?;
     let rest = rest.strip_prefix('[').unwrap_or(rest).strip_prefix('"')?;
     word(rest).filter(|(_, rest)| rest.starts_with('"')).map(|(name, _)| name)
@@ -227,6 +230,7 @@ mod tests {
         assert_eq!(reads("x := object.get(input.attributes, [\"A\", \"b\"], null)"), Some(vec![attribute("A")]));
         assert_eq!(reads("x := input.attributes[name]"), Some(vec![Part::Attributes]));
         assert_eq!(reads("x := object.get(input.attributes, \"A-b\", 1)"), Some(vec![Part::Attributes]));
+        assert_eq!(reads("x := lib.files(input.attributes, \"A\")"), Some(vec![Part::Attributes]));
         assert_eq!(reads("x := object.get(input.attributes, name, 1)"), Some(vec![Part::Attributes]));
         assert_eq!(reads("some x in input.related.trails"), Some(vec![Part::Related]));
         assert_eq!(reads("# input of another sort\nx := my_input.y; z := inputs"), Some(vec![]));

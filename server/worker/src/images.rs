@@ -285,12 +285,7 @@ impl Built<'_> {
 }
 
 /// A flaw with all packages that bring it, as a failure of the check of its class.
-pub(crate) fn flaw_fact(
-    rows: &[ImageFlaw],
-    fix_key: &str,
-    fix_target: &str,
-    from_base: Option<String>,
-) -> Value {
+pub(crate) fn flaw_fact(rows: &[ImageFlaw], fix_key: &str, fix_target: &str, from_base: Option<String>) -> Value {
     let Some(first) = rows.first() else { return Value::Null };
     let packages: Vec<Value> = rows
         .iter()
