@@ -84,17 +84,17 @@ PYTHON
   say "The registry is at $(sed -nE 's/.*"host": "([^"]+)".*/\1/p' "$said")"
 }
 
-# Starts the stand-in cluster, and says in the estate's description how to reach it.
+# Starts the stand-in cluster, and says in the estate's description how to reach it, and that this machine is a host of it.
 start_cluster() {
   local said=$SCRATCH/cluster.json log=$SCRATCH/cluster.log
   say "Starting the stand-in cluster"
-  setsid "$TARGET/debug/plumbline-lab-cluster" "${PLUMBLINE_LAB_CLUSTER_PORT:-5007}" >"$said" 2>"$log" &
+  setsid "$TARGET/debug/plumbline-lab-cluster" "${PLUMBLINE_LAB_CLUSTER_PORT:-5007}" "$ESTATE" >"$said" 2>"$log" &
   stop_later TERM "$!"
   wait_for "the stand-in cluster" "$!" "$log" grep --quiet server "$said"
   "$PLUMBLINE_LAB_PYTHON" - "$ESTATE" "$said" <<'PYTHON'
 import json, sys
 estate, cluster = (json.load(open(path)) for path in sys.argv[1:])
-json.dump({**estate, "cluster": cluster}, open(sys.argv[1], "w"))
+json.dump({**estate, "cluster": cluster, "this_machine": True}, open(sys.argv[1], "w"))
 PYTHON
   say "The stand-in cluster is at $(sed -nE 's/.*"server":"([^"]+)".*/\1/p' "$said")"
 }

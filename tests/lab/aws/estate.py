@@ -57,9 +57,16 @@ def build(endpoint, management, member_names, regions):
         "accounts": [MANAGEMENT, *ids],
         "account_names": {MANAGEMENT: "harbor-lane", **dict(zip(ids, member_names))},
         "regions": list(regions),
+        "machines": machines(management, HOME),
     }
     management.client("ssm", HOME).put_parameter(Name=MARK, Value=json.dumps(description), Type="SecureString")
     return description
+
+
+def machines(account, region):
+    """The instances that run, as nodes of a cluster would name them."""
+    found = account.client("ec2", region).describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
+    return sorted(one["InstanceId"] for group in found["Reservations"] for one in group["Instances"])
 
 
 def main():

@@ -104,6 +104,14 @@ def push(images, folder, host, left_out):
             )
 
 
+def digests(images, host):
+    """What runs as which image: a place with its tag, and the same by digest. Only what is built for one platform."""
+    index = json.loads((images / "layout" / "index.json").read_text())
+    one = {m["annotations"]["org.opencontainers.image.ref.name"]: m for m in index["manifests"] if "manifest" in m["mediaType"]}
+    places = [(place, one[image]["digest"]) for image, tags in PLACES.items() if image in one for place in tags]
+    return {f"{host}/{place}": f"{host}/{place.split(':')[0]}@{digest}" for place, digest in places}
+
+
 def describe(images, folder, host):
     return {
         "host": host,
@@ -111,6 +119,7 @@ def describe(images, folder, host):
         "user": USER,
         "password": PASSWORD,
         "images": str(images),
+        "digests": digests(images, host),
         "feeds": str(images / "feeds"),
         "certificates": str(folder / "certs"),
         "log": str(folder / "log"),

@@ -93,6 +93,14 @@ impl Cluster {
     /// # Errors
     /// When one cannot be read, or is of a kind that the stand-in does not have.
     pub fn load(&self, path: &Path) -> Result<()> {
+        self.load_with(path, &[])
+    }
+
+    /// The same, with other words for some of theirs.
+    ///
+    /// # Errors
+    /// As [`Cluster::load`].
+    pub fn load_with(&self, path: &Path, replacements: &[(String, String)]) -> Result<()> {
         if path.is_dir() {
             let mut files: Vec<_> =
                 std::fs::read_dir(path)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
@@ -100,9 +108,10 @@ impl Cluster {
             return files
                 .iter()
                 .filter(|file| file.extension().is_some_and(|e| e == "yaml"))
-                .try_for_each(|f| self.load(f));
+                .try_for_each(|f| self.load_with(f, replacements));
         }
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let text = replacements.iter().fold(text, |text, (from, to)| text.replace(from, to));
         self.apply(&text).with_context(|| path.display().to_string())
     }
 

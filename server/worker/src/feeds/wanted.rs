@@ -88,7 +88,7 @@ mod tests {
     fn what_is_no_feed_is_refused_by_its_line() {
         for (line, why) in [
             ("npm osv", "a feed is its name"),
-            ("npm zip https://feeds.example.com", "zip is neither"),
+            ("npm zip https://feeds.example.com", "zip is none of"),
             ("npm osv feeds.example.com", "is no address"),
             ("npm osv https://feeds.example.com 5m", "between 15m and 31d"),
             ("npm osv https://feeds.example.com daily", "no span of time"),
