@@ -201,6 +201,8 @@ struct One {
     resource: Option<String>,
     source: String,
     done: bool,
+    /// How many things run the images that it mends; none where that is not known of any.
+    runners: Option<String>,
     /// The score now and with the fix applied, each with one decimal; none before the first reconcile.
     scores: Option<(String, String)>,
     steps: Vec<Step>,
@@ -276,6 +278,7 @@ impl One {
         let row = fix::get(tx, id).await?;
         let closes = fix::checks(tx, id).await?;
         let findings = finding::of_fix(tx, id, &PageRequest { after, size: PAGE }).await?;
+        let runners = if row.fix_key.starts_with("image-") { fix::runners(tx, id).await? } else { 0 };
         let score = posture::latest(tx).await?.map(|posture| posture.score);
         let region = if row.region == "global" { "" } else { row.region.as_str() };
         let steps = closes.iter().filter_map(|part| {
@@ -286,6 +289,7 @@ impl One {
             resource: row.resource_id.map(|id| id.to_string()),
             source: row.source_name.clone(),
             done: row.open_findings == 0,
+            runners: (runners > 0).then(|| text::plural(runners, "workload")),
             scores: score.map(|score| (format!("{score:.1}"), format!("{:.1}", (score + row.gain).min(100.0)))),
             steps: steps.collect(),
             bump: row.target.split_once(" → ").map(|(from, to)| (from.to_owned(), to.to_owned())),

@@ -127,7 +127,9 @@ fn find(body: &[u8], wanted: &[u8], from: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Option<(Vec<(String, String)>, Vec<u8>)> {
+    type Fields = Vec<(String, String)>;
+
+    fn read(text: &str) -> Option<(Fields, Vec<u8>)> {
         let (fields, file) = parts(&Bytes::from(text.to_owned()), "XX")?;
         Some((fields, file.to_vec()))
     }

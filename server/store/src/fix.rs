@@ -133,6 +133,28 @@ pub async fn checks(tx: &mut TenantTx, fix: FixId) -> Result<Vec<FixCheck>, Stor
     Ok(rows)
 }
 
+/// What runs the images that a fix mends: workloads of clusters, containers of hosts, task definitions, functions.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn runners(tx: &mut TenantTx, fix: FixId) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar(
+        "with mended as (
+             select distinct resource_id from findings where tenant_id = $1 and fix_id = $2 and state = 'open'
+         )
+         select count(distinct w.resource_id)
+         from mended m
+         join resources i on i.tenant_id = $1 and i.resource_id = m.resource_id and i.kind = 'image'
+         join edges e on e.tenant_id = $1 and e.to_uid = i.uid and e.relation = 'image'
+         join resources w on w.tenant_id = $1 and w.resource_id = e.from_id and w.retired_at is null",
+    )
+    .bind(tx.tenant().0)
+    .bind(fix.0)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(count)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

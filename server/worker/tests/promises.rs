@@ -4,6 +4,7 @@
 mod estate;
 mod image_rules;
 mod matching;
+mod reach;
 mod tags;
 
 use estate::{Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};

@@ -2,6 +2,7 @@
 
 use plumbline_core::risk::Exposure;
 use plumbline_core::verdict::Verdict;
+use plumbline_policy::Catalogue;
 use plumbline_tests::TestApp;
 use plumbline_tests::builders::{Estate, NewResource, check, uid};
 use sqlx::PgPool;
@@ -59,4 +60,27 @@ async fn what_nothing_leads_to_says_so(pool: PgPool) {
     assert_eq!(page.texts(".level a"), ["alone"]);
     assert!(page.texts(".lede")[0].starts_with("Nothing that was seen leads from the internet"));
     assert_eq!(analyst.get("/resources/0190a5a0-0000-7000-8000-000000000000/stack").await.status, 404);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_fix_of_images_says_what_runs_them(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let estate = Estate::of(&app).await;
+    let check = Catalogue::builtin().check("image_user_is_not_root").expect("a check of images");
+    let image = estate.resource(&NewResource::of(check, "shop")).await;
+    for name in ["checkout", "worker"] {
+        let workload = estate.resource(&of("kubernetes.workload", name)).await;
+        estate.edge(workload, "image", &uid("shop")).await;
+    }
+    estate.verdict(image, check, Verdict::Fail).await;
+    estate.add_up(90.0).await;
+    let mut analyst = app.analyst().await;
+
+    let fix = analyst.get(&format!("/fixes/{}", estate.fix(check))).await;
+
+    assert!(
+        fix.texts(".figures div").iter().any(|one| one.contains("Runs in") && one.contains("2 workloads")),
+        "{}",
+        fix.body
+    );
 }

@@ -128,7 +128,7 @@ async fn watched(table: &mut Table, cluster: &Cluster, pods: u32) -> Result<()> 
     while began.elapsed() < WATCHED {
         let name = format!("pod-{}", changes / 2);
         let image = "registry.example.com/team/passing:1";
-        if changes % 2 == 0 {
+        if changes.is_multiple_of(2) {
             cluster.put(json!({
                 "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name, "namespace": "team-0" },
                 "spec": { "containers": [{ "name": "main", "image": image }] },

@@ -1,10 +1,6 @@
 //! The stack joined up: what one source sees to be on the internet makes what another source sees weigh more.
 
-#![expect(dead_code, reason = "the scripted estate is shared with other tests")]
-
-mod estate;
-
-use estate::{Estate, Step, scope};
+use super::estate::{Estate, Step, scope};
 use plumbline_core::id::SourceId;
 use plumbline_core::resource::{Edge, Resource};
 use plumbline_core::scope::{Outcome, ScopeKey};
