@@ -21,7 +21,7 @@ use plumbline_core::verdict::Severity;
 use plumbline_policy::Catalogue;
 use plumbline_store::exception::Exception;
 use plumbline_store::finding::{FindingDetail, FindingEvent};
-use plumbline_store::{StoreError, TenantTx, exception, finding, fix, reconcile};
+use plumbline_store::{StoreError, TenantTx, exception, finding, fix, reconcile, stack};
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -181,6 +181,8 @@ struct One {
     observed: Vec<Attribute>,
     factors: Vec<Factor>,
     resource: ResourceLink,
+    /// How many workloads hang on the resource; none where none is known to.
+    reaches: Option<String>,
     fix: Option<FixLink>,
     remedy: Option<Remedy>,
     controls: Vec<ControlLink>,
@@ -218,8 +220,10 @@ impl One {
         let fix = fix::find(tx, FixId(found.fix_id)).await?.filter(|fix| fix.open_findings > 0);
         let check = catalogue.check(&found.check_id);
         let flaw = FlawPart::of(&found.subject, &found.observed);
+        let reaches = stack::workloads_of(tx, &found.resource_uid).await?;
         let region = if found.region == "global" { "" } else { found.region.as_str() };
         Ok(Self {
+            reaches: (reaches > 0).then(|| text::plural(reaches, "workload")),
             id: id.to_string(),
             title: words::check(catalogue, &found.check_id).to_owned(),
             subject: found.subject.clone(),

@@ -101,16 +101,21 @@ pub(crate) fn title(row: &FixRow, catalogue: &Catalogue) -> String {
 
 /// Where a fix is applied, in words.
 fn target(row: &FixRow) -> String {
+    let whole = whose(row);
     match &row.resource_name {
         // The account of an image is the host of its registry.
         Some(name) if row.fix_key.starts_with("image-") => format!("{name} in {}", row.account),
-        Some(name) => format!("{name} in account {}", row.account),
-        None if row.target == row.account => format!("account {}", row.account),
-        None if row.target == format!("{}/{}", row.account, row.region) => {
-            format!("account {}, {}", row.account, row.region)
-        }
+        Some(name) => format!("{name} in {whole}"),
+        None if row.target == row.account => whole,
+        None if row.target == format!("{}/{}", row.account, row.region) => format!("{whole}, {}", row.region),
         None => row.target.clone(),
     }
+}
+
+/// The account, where it is one of a cloud; a cluster, an engine or a machine is better known by what its source is called.
+fn whose(row: &FixRow) -> String {
+    let is_of_cloud = row.account.len() == 12 && row.account.bytes().all(|byte| byte.is_ascii_digit());
+    if is_of_cloud { format!("account {}", row.account) } else { row.source_name.clone() }
 }
 
 /// The queue, or its further pages.

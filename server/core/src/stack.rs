@@ -71,6 +71,10 @@ pub const NEXT: &[Passage] = &[
     along("docker.container", "daemon"),
 ];
 
+/// What runs: the kinds that a tenant means by its workloads.
+pub const WORKLOADS: &[&str] =
+    &["kubernetes.workload", "docker.container", "aws.ecs.task_definition", "aws.lambda.function"];
+
 /// How far from the internet a path is followed: load balancer, ingress, service, workload, image, and room for more.
 pub const DEPTH: i32 = 10;
 

@@ -4,6 +4,7 @@ use crate::door::TenantTx;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use plumbline_core::id::FixId;
+use plumbline_core::stack::WORKLOADS;
 use uuid::Uuid;
 
 /// One fix.
@@ -133,7 +134,7 @@ pub async fn checks(tx: &mut TenantTx, fix: FixId) -> Result<Vec<FixCheck>, Stor
     Ok(rows)
 }
 
-/// What runs the images that a fix mends: workloads of clusters, containers of hosts, task definitions, functions.
+/// How many workloads run the images that a fix mends.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -146,10 +147,12 @@ pub async fn runners(tx: &mut TenantTx, fix: FixId) -> Result<i64, StoreError> {
          from mended m
          join resources i on i.tenant_id = $1 and i.resource_id = m.resource_id and i.kind = 'image'
          join edges e on e.tenant_id = $1 and e.to_uid = i.uid and e.relation = 'image'
-         join resources w on w.tenant_id = $1 and w.resource_id = e.from_id and w.retired_at is null",
+         join resources w on w.tenant_id = $1 and w.resource_id = e.from_id and w.retired_at is null
+             and w.kind = any($3)",
     )
     .bind(tx.tenant().0)
     .bind(fix.0)
+    .bind(WORKLOADS)
     .fetch_one(tx.conn())
     .await?;
     Ok(count)

@@ -3,7 +3,7 @@
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::id::ResourceId;
-use plumbline_core::stack::{DEPTH, NEXT, PASSAGES, Passage, Way};
+use plumbline_core::stack::{DEPTH, NEXT, PASSAGES, Passage, WORKLOADS, Way};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -62,6 +62,24 @@ pub async fn around(tx: &mut TenantTx, resource: ResourceId) -> Result<Stack, St
     let mut stack = Stack { path, below, next, cut: cut_below || cut_next };
     count(tx, &mut stack).await?;
     Ok(stack)
+}
+
+/// How many workloads hang on a resource by an edge of theirs: those that run an image, on a node, as an account, with a secret.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn workloads_of(tx: &mut TenantTx, uid: &str) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar(
+        "select count(distinct w.resource_id) from edges e
+         join resources w on w.tenant_id = $1 and w.resource_id = e.from_id and w.retired_at is null and w.kind = any($3)
+         where e.tenant_id = $1 and e.to_uid = $2",
+    )
+    .bind(tx.tenant().0)
+    .bind(uid)
+    .bind(WORKLOADS)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(count)
 }
 
 /// What the resource is reached through, outermost first, and the resource itself.

@@ -32,7 +32,7 @@ impl Estate {
             found.map(|(_, by_digest)| by_digest.clone())
         };
         let images =
-            [("shop/checkout:1.0.0", "shop/checkout:1.0.0"), ("legacy/storefront:latest", "shop/courier:1.4.0")];
+            [("shop/checkout:1.0.0", "shop/checkout:1.0.0"), ("legacy/storefront:latest", "shop/ledger:2.1.0")];
         let images = images
             .into_iter()
             .filter_map(|(name, place)| Some((format!("registry.harborlane.example/{name}"), image(place)?)));

@@ -63,7 +63,7 @@ async fn what_nothing_leads_to_says_so(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn a_fix_of_images_says_what_runs_them(pool: PgPool) {
+async fn a_finding_and_its_fix_say_what_runs_the_image(pool: PgPool) {
     let app = TestApp::start(pool).await;
     let estate = Estate::of(&app).await;
     let check = Catalogue::builtin().check("image_user_is_not_root").expect("a check of images");
@@ -72,10 +72,11 @@ async fn a_fix_of_images_says_what_runs_them(pool: PgPool) {
         let workload = estate.resource(&of("kubernetes.workload", name)).await;
         estate.edge(workload, "image", &uid("shop")).await;
     }
-    estate.verdict(image, check, Verdict::Fail).await;
+    let finding = estate.verdict(image, check, Verdict::Fail).await;
     estate.add_up(90.0).await;
     let mut analyst = app.analyst().await;
 
+    let finding = analyst.get(&format!("/findings/{finding}")).await;
     let fix = analyst.get(&format!("/fixes/{}", estate.fix(check))).await;
 
     assert!(
@@ -83,4 +84,5 @@ async fn a_fix_of_images_says_what_runs_them(pool: PgPool) {
         "{}",
         fix.body
     );
+    assert!(finding.texts("dd").iter().any(|words| words.starts_with("2 workloads")), "{}", finding.body);
 }
