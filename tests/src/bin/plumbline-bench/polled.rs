@@ -25,6 +25,7 @@ const DATABASE: &str = "PLUMBLINE_BENCH_DATABASE";
 /// What a poll did; printed by the child, read by its parent.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Polled {
+    first: bool,
     pub(crate) resources: i32,
     pub(crate) changed: i32,
     pub(crate) api_calls: i64,
@@ -38,8 +39,13 @@ impl Polled {
         self.api_calls as f64 / self.seconds
     }
 
-    pub(crate) fn which(&self) -> &'static str {
-        if self.changed == 0 { "again, nothing changed" } else { "first poll" }
+    /// Which poll it was, and what it found changed.
+    pub(crate) fn which(&self) -> String {
+        match (self.first, self.changed) {
+            (true, _) => "first poll".to_owned(),
+            (false, 0) => "again, nothing changed".to_owned(),
+            (false, changed) => format!("again, {changed} changed"),
+        }
     }
 }
 
@@ -96,7 +102,7 @@ async fn poll_twice(
         weighing: Arc::new(catalogue.weighing()),
         collectors: vec![collector],
     };
-    for _ in 0..2 {
+    for first in [true, false] {
         let mut tx = database.tenant(tenant).await?;
         job::enqueue(&mut tx, &Task::Collect { source_id: source }, mint.now(), &mint).await?;
         tx.commit().await?;
@@ -108,6 +114,7 @@ async fn poll_twice(
         let Some(run) = run.items.first() else { bail!("there was no run") };
         anyhow::ensure!(ends.contains(&run.state.as_str()), "the run ended as {}: {:?}", run.state, run.error);
         let polled = Polled {
+            first,
             resources: run.resources_seen,
             changed: run.resources_changed,
             api_calls: run.api_calls,

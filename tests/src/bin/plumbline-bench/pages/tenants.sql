@@ -147,10 +147,11 @@ with totals as (
 update fixes f set gain = g.gain from gains g where f.tenant_id = g.tenant_id and f.fix_id = g.fix_id;
 
 insert into postures (tenant_id, at, catalogue_version, score, gross_score, coverage, open_findings, parts)
-select t.tenant_id, now() - day * interval '1 day', 'bench', 40 + day % 9, 38 + day % 9, 0.93,
-    (select sum(findings) from finding_counts c where c.tenant_id = t.tenant_id and c.state = 'open'),
+select t.tenant_id, now() - day * interval '1 day', 'bench', 40 + day % 9, 38 + day % 9, 0.93, coalesce(o.findings, 0),
     '{"layer:cloud": 43.5, "framework:cis_aws_5.0": 51.2, "framework:cis_aws_7.0": 48.9}'
-from bench_tenants t, generate_series(0, case when t.accounts > 2 then 90 else 10 end) day;
+from bench_tenants t
+left join (select tenant_id, sum(findings) as findings from finding_counts where state = 'open' group by 1) o using (tenant_id)
+cross join lateral generate_series(0, case when t.accounts > 2 then 90 else 10 end) day;
 
 insert into score_ledger (tenant_id, at, cause, delta, gross_delta, findings, detail)
 select tenant_id, at, cause, case cause when 'fixed' then 1.5 else -0.5 end, case cause when 'fixed' then 1.5 else -0.5 end, 12,
