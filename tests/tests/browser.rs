@@ -265,6 +265,9 @@ async fn no_page_has_a_serious_accessibility_violation_light_or_dark(pool: PgPoo
     estate.changed("fixed", 1.5, 2).await;
     estate.blind(REGION, "s3:ListAllMyBuckets").await;
     let (framework, control, _) = judged();
+    let edge: uuid::Uuid = sqlx::query_scalar("select resource_id from resources where name = 'edge'")
+        .fetch_one(&site.app.pool)
+        .await?;
     let owner = Chrome::signed_in(&site, Role::Owner, Scripts::On).await?;
     let pages = [
         "/posture".to_owned(),
@@ -279,7 +282,19 @@ async fn no_page_has_a_serious_accessibility_violation_light_or_dark(pool: PgPoo
         "/sources/new".to_owned(),
         "/sources/new?provider=aws".to_owned(),
         "/sources/new?provider=registry".to_owned(),
+        "/sources/new?provider=kubernetes".to_owned(),
+        "/sources/new?provider=docker".to_owned(),
+        "/sources/new?provider=host".to_owned(),
         format!("/sources/{}", estate.source),
+        "/resources".to_owned(),
+        format!("/resources/{edge}"),
+        format!("/resources/{edge}/stack"),
+        "/flaws".to_owned(),
+        "/components".to_owned(),
+        "/image-rules".to_owned(),
+        "/bills".to_owned(),
+        "/members".to_owned(),
+        "/audit".to_owned(),
     ];
 
     let mut violations = Vec::new();
