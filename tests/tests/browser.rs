@@ -265,9 +265,8 @@ async fn no_page_has_a_serious_accessibility_violation_light_or_dark(pool: PgPoo
     estate.changed("fixed", 1.5, 2).await;
     estate.blind(REGION, "s3:ListAllMyBuckets").await;
     let (framework, control, _) = judged();
-    let edge: uuid::Uuid = sqlx::query_scalar("select resource_id from resources where name = 'edge'")
-        .fetch_one(&site.app.pool)
-        .await?;
+    let edge: uuid::Uuid =
+        sqlx::query_scalar("select resource_id from resources where name = 'edge'").fetch_one(&site.app.pool).await?;
     let owner = Chrome::signed_in(&site, Role::Owner, Scripts::On).await?;
     let pages = [
         "/posture".to_owned(),
