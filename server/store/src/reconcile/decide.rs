@@ -76,12 +76,18 @@ pub async fn decide(tx: &mut TenantTx, batch: &[Decided]) -> Result<(), StoreErr
     let mut failures = String::new();
     for decided in batch {
         match decided.failures.as_slice() {
-            [one] if one.subject.is_empty() => line(&mut text, decided, &decided.message, Some(one)),
+            [one] if one.subject.is_empty() => row(&mut text, decided, &decided.message, Some(one)),
             several => {
-                line(&mut text, decided, &decided.message, None);
-                several.iter().for_each(|failure| line(&mut failures, decided, &failure.message, Some(failure)));
+                row(&mut text, decided, &decided.message, None);
+                for failure in several {
+                    row(&mut failures, decided, &failure.message, Some(failure));
+                    failures.push('\t');
+                    escape(&mut failures, &failure.subject);
+                    failures.push('\n');
+                }
             }
         }
+        text.push('\n');
     }
     send(tx, "copy decided from stdin", text).await?;
     send(tx, "copy failures from stdin", failures).await
@@ -97,8 +103,8 @@ async fn send(tx: &mut TenantTx, copy: &'static str, text: String) -> Result<(),
     Ok(())
 }
 
-/// One row in COPY's text format. Rows of `failures` end with their subject.
-fn line(text: &mut String, decided: &Decided, message: &str, failure: Option<&Failure>) {
+/// One row in COPY's text format, without its end; rows of `failures` go on with their subject.
+fn row(text: &mut String, decided: &Decided, message: &str, failure: Option<&Failure>) {
     let _ = write!(text, "{}\t{}\t{}\t", decided.resource, decided.check, decided.verdict.as_str());
     escape(text, message);
     text.push('\t');
@@ -126,13 +132,8 @@ fn line(text: &mut String, decided: &Decided, message: &str, failure: Option<&Fa
             escape(text, &failure.fix_key);
             text.push('\t');
             escape(text, &failure.fix_target);
-            if !failure.subject.is_empty() {
-                text.push('\t');
-                escape(text, &failure.subject);
-            }
         }
     }
-    text.push('\n');
 }
 
 fn optional(text: &mut String, value: Option<&Value>) {

@@ -192,7 +192,7 @@ impl<'a> Estate<'a> {
                 let f = self.failure(check, id, resource, 0);
                 writeln!(
                     text,
-                    "{}\t{}\t{}\t{id}\t{}\topen\t{}\t{}\t{}\tprivate\tnormal\t{}\t{}\t{}\t{}\t\t2026-01-01\t2026-01-01\t\\N\t0",
+                    "{}\t{}\t{}\t{id}\t{}\topen\t{}\t{}\t{}\tprivate\tnormal\t{}\t{}\t{}\t{}\t\t2026-01-01\t2026-01-01\t\\N\t0\t",
                     self.tenant, f.finding, self.source, check.id, f.risk.severity.as_str(), f.account, f.region,
                     f.risk.loss(), f.risk.shown(), f.fix, f.observed
                 )
