@@ -1,7 +1,6 @@
 //! The collector of hosts that report by an agent: the newest report is what the host is.
 
 use crate::report::{FACTS, Report};
-use crate::text::one_line;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use plumbline_core::clock::SharedClock;
@@ -10,6 +9,7 @@ use plumbline_core::collect::{
 };
 use plumbline_core::resource::{Resource, Unread};
 use plumbline_core::scope::{Outcome, ScopeKey};
+use plumbline_core::text::one_line;
 use plumbline_software::layer::{Installed, READER_VERSION, Software, Unread as UnreadFile};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

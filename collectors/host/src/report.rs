@@ -226,8 +226,9 @@ impl Report {
             let words = format!("the report has version {}, and this server reads {VERSION}", version.version);
             return Err(Refused(words));
         }
-        let report: Self = serde_json::from_slice(&json)
-            .map_err(|error| Refused(crate::text::one_line(&format!("the report cannot be understood: {error}"))))?;
+        let report: Self = serde_json::from_slice(&json).map_err(|error| {
+            Refused(plumbline_core::text::one_line(&format!("the report cannot be understood: {error}")))
+        })?;
         report.check()?;
         Ok(report)
     }

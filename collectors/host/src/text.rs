@@ -18,24 +18,6 @@ pub(crate) fn cut(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(LONGEST).collect()
 }
 
-/// At most 400 characters in one line, and none that controls.
-pub(crate) fn one_line(text: &str) -> String {
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|c| !c.is_control()).take(400).collect()
-}
-
-/// An error with all its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    one_line(&text)
-}
-
 /// The member of an object by that name, safe to keep; null where it is not there.
 ///
 /// # Errors

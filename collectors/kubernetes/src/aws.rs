@@ -3,12 +3,12 @@
 //! Two calls more say where the cluster is and, where a role is named, let us become it. The signature alone comes from a
 //! library, so that reading a cluster does not compile an SDK.
 
-use crate::error::{chain, one_line};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use plumbline_core::text::{chain, one_line};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::time::{Duration, SystemTime};

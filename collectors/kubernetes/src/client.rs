@@ -2,10 +2,11 @@
 
 use crate::connect::{self, Endpoint};
 use crate::credential::Bearer;
-use crate::error::{ReadError, chain, one_line};
-use crate::guard;
+use crate::error::ReadError;
 use crate::operator::Patience;
+use plumbline_core::address;
 use plumbline_core::collect::CollectError;
+use plumbline_core::text::{chain, one_line};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
@@ -238,7 +239,7 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        guard::may_go(&url, self.0.inside)?;
+        address::may_go(&url, self.0.inside)?;
         Ok(url)
     }
 }

@@ -3,7 +3,7 @@
 use plumbline_core::collect::CollectError;
 use plumbline_core::resource::Unread;
 use plumbline_core::scope::Outcome;
-use std::fmt::Write as _;
+use plumbline_core::text::one_line;
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,21 +54,4 @@ impl ReadError {
             other => CollectError::Unreachable(format!("The cluster does not answer as one: {other}.")),
         }
     }
-}
-
-/// An error with all its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let _ = write!(text, ": {inner}");
-        cause = inner.source();
-    }
-    one_line(&text)
-}
-
-/// At most 400 characters, and none that controls.
-pub(crate) fn one_line(text: &str) -> String {
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|c| !c.is_control()).take(400).collect()
 }

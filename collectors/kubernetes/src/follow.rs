@@ -2,11 +2,12 @@
 
 use crate::api::Part;
 use crate::client::{Ask, Client};
-use crate::error::{ReadError, chain};
+use crate::error::ReadError;
 use crate::held::{Change, Held, Known, Place, fold};
 use crate::pod::Sharing;
 use crate::stir::Stir;
 use crate::wire::{self, Line};
+use plumbline_core::text::chain;
 use reqwest::Response;
 use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};

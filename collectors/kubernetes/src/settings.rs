@@ -1,9 +1,9 @@
 //! What a tenant tells us of a cluster.
 
 use crate::credential::Secret;
-use crate::guard;
 use crate::kubeconfig;
 use crate::operator::Operator;
+use plumbline_core::address;
 use plumbline_core::collect::{CollectError, Connection};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -123,7 +123,7 @@ impl Settings {
         if server.scheme() == "http" && !self.plain_http {
             return Err("Plain HTTP does not protect the credential; say that it is meant.".to_owned());
         }
-        guard::may_go(server, operator.private_endpoints)
+        address::may_go(server, operator.private_endpoints)
     }
 
     /// The namespaces whose lists are asked for one by one; none stands for all at once.

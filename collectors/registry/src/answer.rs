@@ -2,7 +2,8 @@
 
 use crate::challenge::{self, Challenge};
 use crate::client::Target;
-use crate::error::{ReadError, chain, one_line};
+use crate::error::ReadError;
+use plumbline_core::text::{chain, one_line};
 use reqwest::header::{HeaderMap, HeaderName, WWW_AUTHENTICATE};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;

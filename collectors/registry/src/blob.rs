@@ -2,7 +2,8 @@
 
 use crate::client::Client;
 use crate::digest::{Digest, Hasher};
-use crate::error::{ReadError, chain};
+use crate::error::ReadError;
+use plumbline_core::text::chain;
 use std::io::{self, Read};
 use tokio::sync::mpsc;
 

@@ -6,14 +6,16 @@
 use crate::answer::{Trouble, challenges, judge, read_body, text};
 use crate::credential::{Credentials, Secret};
 use crate::digest::Digest;
-use crate::error::{ReadError, chain, one_line, pull};
-use crate::guard::{self, PublicOnly};
+use crate::error::{ReadError, pull};
+use crate::guard::PublicOnly;
 use crate::operator::{Operator, Patience};
 use crate::settings::{Scheme, Settings};
 use crate::throttle::Throttle;
 use crate::token::Tokens;
+use plumbline_core::address;
 use plumbline_core::clock::SharedClock;
 use plumbline_core::collect::CollectError;
+use plumbline_core::text::{chain, one_line};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use std::sync::Arc;
@@ -320,6 +322,6 @@ impl Client {
         if self.shared.base.scheme() == "https" && url.scheme() != "https" {
             return Err("redirected to plain HTTP".to_owned());
         }
-        guard::may_go(url, self.shared.private_allowed)
+        address::may_go(url, self.shared.private_allowed)
     }
 }

@@ -2,7 +2,7 @@
 
 use plumbline_core::resource::Unread;
 use plumbline_core::scope::Outcome;
-use std::fmt::Write as _;
+use plumbline_core::text::one_line;
 
 /// Why a scope, an image or a part of it could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,21 +50,4 @@ impl ReadError {
 /// The scope of the token protocol that reading a repository takes.
 pub(crate) fn pull(repository: &str) -> String {
     format!("repository:{repository}:pull")
-}
-
-/// An error with all its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let _ = write!(text, ": {inner}");
-        cause = inner.source();
-    }
-    one_line(&text)
-}
-
-/// At most 400 characters, and none that controls.
-pub(crate) fn one_line(text: &str) -> String {
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|c| !c.is_control()).take(400).collect()
 }

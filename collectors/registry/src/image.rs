@@ -9,6 +9,7 @@ use crate::layers::Layers;
 use crate::manifest::{LAYERS, Manifest, OCI_MANIFEST};
 use plumbline_core::collect::Memory;
 use plumbline_core::resource::Unread;
+use plumbline_core::text::one_line;
 use plumbline_software::layer::{self, Contents, READER_VERSION, Software};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -192,5 +193,5 @@ pub(crate) fn place(repository: &str, digest: &Digest, tags: &[String], index: O
 
 /// Why nothing of an image is known but that it is there.
 pub(crate) fn not_read(repository: &str, why: &str) -> Unread {
-    Unread { permission: pull(repository), denied: false, detail: crate::error::one_line(why) }
+    Unread { permission: pull(repository), denied: false, detail: one_line(why) }
 }

@@ -1,8 +1,8 @@
 //! What a tenant tells us of a registry.
 
-use crate::guard;
 use crate::operator::Operator;
 use crate::verify::TrustedKey;
+use plumbline_core::address;
 use plumbline_core::collect::{CollectError, Connection};
 use plumbline_core::glob;
 use serde::{Deserialize, Serialize};
@@ -125,7 +125,7 @@ impl Settings {
     }
 
     fn check(&self, operator: Operator) -> Result<(), String> {
-        guard::may_go(&self.base()?, operator.private_endpoints)?;
+        address::may_go(&self.base()?, operator.private_endpoints)?;
         if self.scheme == Scheme::Http && !self.plain_http {
             return Err("Plain HTTP protects neither credentials nor images; say that it is meant.".to_owned());
         }

@@ -8,9 +8,10 @@ use crate::challenge::Challenge;
 use crate::client::Target;
 use crate::credential::{Credentials, basic, header};
 use crate::ecr;
-use crate::error::{ReadError, chain};
-use crate::guard;
+use crate::error::ReadError;
+use plumbline_core::address;
 use plumbline_core::clock::SharedClock;
+use plumbline_core::text::chain;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -208,7 +209,7 @@ impl Tokens {
         let realm = challenge.get("realm").unwrap_or_default();
         let url = Url::parse(realm)
             .map_err(|_| ReadError::rejected(format!("the token service's address, {realm}, is none")))?;
-        guard::may_go(&url, self.private_allowed)
+        address::may_go(&url, self.private_allowed)
             .map_err(|why| ReadError::rejected(format!("the token service {realm}: {why}")))?;
         if self.base.scheme() == "https" && url.scheme() != "https" {
             return Err(ReadError::rejected(format!("the token service {realm} is not spoken to over plain HTTP")));

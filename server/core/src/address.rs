@@ -55,6 +55,28 @@ pub fn is_inside(url: &Url) -> bool {
     }
 }
 
+/// Checks a URL of somebody else's before a request goes there.
+///
+/// # Errors
+/// With why not.
+pub fn may_go(url: &Url, private_allowed: bool) -> Result<(), String> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("{} is neither https nor http", url.scheme()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the address carries a user name or password".to_owned());
+    }
+    if url.host().is_none() {
+        return Err("the address names no host".to_owned());
+    }
+    if !private_allowed && is_inside(url) {
+        return Err("A loopback, link-local or private address is not allowed in this installation. The operator can \
+                    allow it."
+            .to_owned());
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +114,16 @@ mod tests {
         for outside in ["52.94.5.1", "2600:1f18::1"] {
             assert!(is_public(outside.parse().expect("an address")), "{outside}");
         }
+    }
+
+    #[test]
+    fn an_address_in_disguise_is_refused() {
+        for typed in ["http://127.1/", "http://0x7f000001/", "https://2130706433/", "https://[::ffff:127.0.0.1]/"] {
+            assert!(may_go(&Url::parse(typed).unwrap(), false).is_err(), "{typed}");
+        }
+        assert!(may_go(&Url::parse("ftp://example.com/").unwrap(), true).is_err());
+        assert!(may_go(&Url::parse("https://a:b@example.com/").unwrap(), true).is_err());
+        assert!(may_go(&Url::parse("https://example.com/").unwrap(), false).is_ok());
+        assert!(may_go(&Url::parse("http://127.0.0.1:5000/").unwrap(), true).is_ok());
     }
 }

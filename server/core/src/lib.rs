@@ -18,4 +18,5 @@ pub mod role;
 pub mod scope;
 pub mod score;
 pub mod stack;
+pub mod text;
 pub mod verdict;

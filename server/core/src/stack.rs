@@ -56,6 +56,12 @@ pub const PASSAGES: &[Passage] = &[
     along("docker.container", "image"),
 ];
 
+/// The passages that lead one way, as two lists: the kinds at which their edges begin, and the relations.
+#[must_use]
+pub fn pairs(passages: &[Passage], way: Way) -> (Vec<&'static str>, Vec<&'static str>) {
+    passages.iter().filter(|passage| passage.way == way).map(|passage| (passage.from, passage.relation)).unzip()
+}
+
 /// What whoever has one resource has next: the blast radius of what is taken over.
 pub const NEXT: &[Passage] = &[
     along("kubernetes.workload", "service_account"),

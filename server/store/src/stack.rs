@@ -3,7 +3,7 @@
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::id::ResourceId;
-use plumbline_core::stack::{DEPTH, NEXT, PASSAGES, Passage, WORKLOADS, Way};
+use plumbline_core::stack::{DEPTH, NEXT, PASSAGES, Passage, WORKLOADS, Way, pairs};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -128,12 +128,9 @@ async fn walk(tx: &mut TenantTx, from: &[Uuid], passages: &[Passage]) -> Result<
 
 /// What is one passage away from these.
 async fn hops(tx: &mut TenantTx, from: &[Uuid], passages: &[Passage]) -> Result<Vec<Hop>, StoreError> {
-    let of = |way: Way| -> (Vec<&str>, Vec<&str>) {
-        passages.iter().filter(|p| p.way == way).map(|p| (p.from, p.relation)).unzip()
-    };
-    let (along, along_by) = of(Way::Along);
-    let (against, against_by) = of(Way::Against);
-    let (same, same_by) = of(Way::Same);
+    let (along, along_by) = pairs(passages, Way::Along);
+    let (against, against_by) = pairs(passages, Way::Against);
+    let (same, same_by) = pairs(passages, Way::Same);
     let rows = sqlx::query_as(
         "with here as (select resource_id, uid, kind from resources where tenant_id = $1 and resource_id = any($2)),
          hop as (

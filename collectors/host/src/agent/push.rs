@@ -3,8 +3,8 @@
 use super::Host;
 use super::disk::{Enrolment, make_folder, read_enrolment, remove, write};
 use crate::report::{PACKED, Report};
-use crate::text::{chain, one_line};
 use plumbline_core::clock::SharedClock;
+use plumbline_core::text::{chain, one_line};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Certificate, StatusCode};
 use secrecy::{ExposeSecret, SecretString};

@@ -2,9 +2,9 @@
 
 use super::error::ReadError;
 use super::settings::{Endpoint, Operator, Secret, Settings};
-use crate::text::{chain, one_line};
 use plumbline_core::address::is_public;
 use plumbline_core::collect::CollectError;
+use plumbline_core::text::{chain, one_line};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use serde_json::Value;
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
 //! What keeps us from reading something of an engine.
 
-use crate::text::one_line;
 use plumbline_core::resource::Unread;
 use plumbline_core::scope::Outcome;
+use plumbline_core::text::one_line;
 
 /// Why a call came to nothing. A permission is the call itself, which is what an authorization plugin of Docker decides on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -30,7 +30,7 @@ pub(crate) async fn probe(client: &Client) -> Vec<ProbeLine> {
 }
 
 fn engine(info: &Value) -> String {
-    let word = |name: &str| crate::text::one_line(info[name].as_str().unwrap_or("?"));
+    let word = |name: &str| plumbline_core::text::one_line(info[name].as_str().unwrap_or("?"));
     format!("let in: Docker {} on {} ({})", word("ServerVersion"), word("Name"), word("OperatingSystem"))
 }
 

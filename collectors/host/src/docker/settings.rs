@@ -1,8 +1,8 @@
 //! What a tenant tells us of a Docker engine.
 
-use crate::text::one_line;
 use plumbline_core::address::is_inside;
 use plumbline_core::collect::{CollectError, Connection};
+use plumbline_core::text::one_line;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

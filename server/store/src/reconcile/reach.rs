@@ -3,7 +3,7 @@
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::id::{ResourceId, SourceId};
-use plumbline_core::stack::{DEPTH, PASSAGES, Way};
+use plumbline_core::stack::{DEPTH, PASSAGES, Way, pairs};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -49,16 +49,11 @@ fn entrances() -> Vec<&'static str> {
     kinds
 }
 
-/// The passages that lead one way, as two lists.
-fn passages(way: Way) -> (Vec<&'static str>, Vec<&'static str>) {
-    PASSAGES.iter().filter(|p| p.way == way).map(|p| (p.from, p.relation)).unzip()
-}
-
 /// Goes one edge further from what was reached last; of several ways to the same resource the first one is kept.
 async fn step(tx: &mut TenantTx, depth: i32) -> Result<u64, StoreError> {
-    let (along, along_by) = passages(Way::Along);
-    let (against, against_by) = passages(Way::Against);
-    let (same, same_by) = passages(Way::Same);
+    let (along, along_by) = pairs(PASSAGES, Way::Along);
+    let (against, against_by) = pairs(PASSAGES, Way::Against);
+    let (same, same_by) = pairs(PASSAGES, Way::Same);
     let done = sqlx::query(
         "insert into reach
          select distinct on (n.resource_id) n.resource_id, n.uid, n.kind, n.through, $2 + 1
