@@ -88,7 +88,7 @@ pub fn app(
         .wrap(from_fn(edge::edge))
         .wrap(from_fn(edge::boxed))
         .wrap(Compress::default())
-        .wrap(from_fn(edge::boxed))
+        .wrap(from_fn(edge::outermost))
 }
 
 /// Serves the application on a listener that is already bound.

@@ -18,5 +18,6 @@ pub mod role;
 pub mod scope;
 pub mod score;
 pub mod stack;
+pub mod stir;
 pub mod text;
 pub mod verdict;

@@ -56,7 +56,8 @@ fn plugin() -> AccessRecipe {
   { "method": "GET", "uri": "/images/json" },
   { "method": "GET", "uri": "/images/{name}/json" },
   { "method": "GET", "uri": "/networks" },
-  { "method": "GET", "uri": "/volumes" }
+  { "method": "GET", "uri": "/volumes" },
+  { "method": "GET", "uri": "/events" }
 ]
 "#,
     )
