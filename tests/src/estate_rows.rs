@@ -1,7 +1,7 @@
 //! One of each thing that a link can name, put straight into the tables: what tests of routes need and no more.
 
 use crate::app::{TestApp, noon};
-use plumbline_core::id::{BillId, FindingId, FixId, PersonId, ResourceId, RunId, SourceId};
+use plumbline_core::id::{BillId, FindingId, FixId, PersonId, PlanId, ResourceId, RunId, SourceId};
 use plumbline_software::layer::Software;
 use plumbline_store::tenant::Tenant;
 use sqlx::AssertSqlSafe;
@@ -21,6 +21,7 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
     let image = ResourceId::derive(source, "registry.example.com/shop@sha256:a");
     let component = ResourceId::derive(source, "lodash");
     let bill = BillId::mint(&app.mint);
+    let plan = PlanId::mint(&app.mint);
     let software = hex(&Software::default().pack());
     let (t, now) = (tenant.id, noon().to_rfc3339());
     let sql = format!(
@@ -53,7 +54,10 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
              'normal', 700, 20, '{fix}', '{{}}', '', '{now}', '{now}');
          insert into fixes (tenant_id, fix_id, source_id, fix_key, target, account, region, open_findings, resources, loss, gain)
          values ('{t}', '{fix}', '{source}', '{fix_key}', '111122223333', '111122223333', 'eu-west-1', 1, 1, 700, 1.5);
-         insert into fix_checks (tenant_id, fix_id, check_id, findings, loss) values ('{t}', '{fix}', '{check}', 1, 700);",
+         insert into fix_checks (tenant_id, fix_id, check_id, findings, loss) values ('{t}', '{fix}', '{check}', 1, 700);
+         insert into plans (tenant_id, plan_id, name, part, target, due, score_then, score_planned, at_least, made_by, made_at)
+         values ('{t}', '{plan}', 'To 85', 'whole', 85, '2026-12-24', 70, 86, 1, '{member}', '{now}');
+         insert into plan_fixes (tenant_id, plan_id, fix_id, place) values ('{t}', '{plan}', '{fix}', 1);",
         kind = check.kind,
         check = check.id,
         fix_key = check.fix_key,
@@ -68,6 +72,7 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
         ("bill", bill.to_string()),
         ("finding", finding.to_string()),
         ("fix", fix.to_string()),
+        ("plan", plan.to_string()),
         ("person", member.to_string()),
     ])
 }

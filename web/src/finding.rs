@@ -4,7 +4,7 @@ mod flaw;
 
 use crate::call::{ApproveException, Call, ReadPosture};
 use crate::error::WebError;
-use crate::fixes::{self, Remedy};
+use crate::fixes::{self, Remedy, Target};
 use crate::form::{Form, Pressed};
 use crate::frame::{Flash, Frame, Nav};
 use crate::route::Route;
@@ -221,7 +221,6 @@ impl One {
         let check = catalogue.check(&found.check_id);
         let flaw = FlawPart::of(&found.subject, &found.observed);
         let reaches = stack::workloads_of(tx, &found.resource_uid).await?;
-        let region = if found.region == "global" { "" } else { found.region.as_str() };
         Ok(Self {
             reaches: (reaches > 0).then(|| text::plural(reaches, "workload")),
             id: id.to_string(),
@@ -244,7 +243,7 @@ impl One {
                 gain: words::points(fix.gain),
                 closes: text::plural(fix.open_findings, "finding"),
             }),
-            remedy: check.map(|check| Remedy::of(check, &found.account, region)),
+            remedy: check.map(|check| Remedy::of(check, &target(&found))),
             controls: controls_of(catalogue, &found.check_id),
             history: history.iter().map(|event| Happening::of(event, now)).collect(),
             acceptances: acceptances.iter().map(|accepted| Acceptance::of(accepted, now)).collect(),
@@ -254,6 +253,18 @@ impl One {
             resolved: found.resolved_at.map(|at| text::ago(at, now)),
             reopened: (found.times_reopened > 0).then(|| text::plural(found.times_reopened.into(), "time")),
         })
+    }
+}
+
+/// What the finding's fix is applied to.
+fn target(found: &FindingDetail) -> Target<'_> {
+    Target {
+        kind: &found.resource_kind,
+        uid: &found.resource_uid,
+        name: &found.resource_name,
+        account: &found.account,
+        region: &found.region,
+        attributes: None,
     }
 }
 

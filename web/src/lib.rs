@@ -34,7 +34,9 @@ pub mod limits;
 pub mod member;
 pub mod oidc;
 pub mod outside;
+mod part;
 pub mod passwords;
+pub mod plan;
 pub mod posture;
 pub mod provider;
 pub mod resource;
@@ -54,6 +56,7 @@ pub mod text;
 pub mod theme;
 mod tree;
 pub mod upload;
+pub mod what_if;
 mod words;
 
 pub use error::WebError;

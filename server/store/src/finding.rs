@@ -182,3 +182,21 @@ pub async fn of_fix(
     .await?;
     Ok(crate::Page::cut(rows, page.size, FindingRow::cursor))
 }
+
+/// These findings, as far as they are there, the greatest risk first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn these(tx: &mut TenantTx, findings: &[Uuid]) -> Result<Vec<FindingRow>, StoreError> {
+    let rows = sqlx::query_as(
+        "select f.finding_id, f.check_id, f.subject, f.state, f.severity, f.risk, f.account, f.region, f.exposure,
+             f.criticality, f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
+         from findings f join resources r on r.tenant_id = f.tenant_id and r.resource_id = f.resource_id
+         where f.tenant_id = $1 and f.finding_id = any($2) order by f.risk desc, f.finding_id",
+    )
+    .bind(tx.tenant().0)
+    .bind(findings)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}

@@ -128,7 +128,17 @@ impl Worker {
             Task::EndExceptions => self.end_exceptions(lease).await,
             Task::Match => matching::rematch(self, lease).await,
             Task::JudgeImages => rules::judge_anew(self, lease).await,
+            Task::Regroup => self.regroup(lease).await,
         }
+    }
+
+    async fn regroup(&self, lease: &Lease) -> anyhow::Result<()> {
+        let mut tx = self.database.tenant(lease.tenant).await?;
+        job::fence(&mut tx, lease).await?;
+        reconcile::lock(&mut tx).await?;
+        reconcile::regroup(&mut tx, &self.weighing, self.now()).await?;
+        job::finish(&mut tx, lease, self.now(), None).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Ends exceptions whose time is over, and comes back when the next one's is.

@@ -4,6 +4,7 @@
 mod estate;
 mod image_rules;
 mod matching;
+mod queue;
 mod reach;
 mod tags;
 

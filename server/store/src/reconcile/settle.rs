@@ -4,6 +4,7 @@
 //! weight or content differs, with how they were and how they are). Every number is brought up to date from these two,
 //! so nothing is counted that did not move.
 
+use super::groups::write_groups;
 use super::history::{write_events, write_findings};
 use super::ledger::{is_new_version, losses, posture, step_of_weights, write_ledger};
 use super::moved::{find_moved, retire_checks, turn, write_verdicts};
@@ -169,7 +170,8 @@ pub(super) async fn settle_moved(
     write_counts(tx).await?;
     write_open_flaws(tx).await?;
     write_losses(tx).await?;
-    write_fixes(tx).await?;
+    write_groups(tx).await?;
+    write_fixes(tx, weighing).await?;
     write_gains(tx, weighing, step.is_some()).await?;
     write_ledger(tx, run, weighing, &before, step, at).await?;
     Ok(settled.unwrap_or_default())
