@@ -29,6 +29,7 @@ pub mod frame;
 pub mod health;
 mod image;
 pub mod image_rules;
+pub mod inbox;
 pub mod invitation;
 pub mod limits;
 pub mod member;
@@ -53,6 +54,7 @@ pub mod tenant;
 pub mod text;
 pub mod theme;
 mod tree;
+mod triage;
 pub mod upload;
 mod words;
 

@@ -17,7 +17,7 @@ use plumbline_core::role::Permission;
 use plumbline_policy::{Catalogue, Check};
 use plumbline_store::posture::{CheckState, LedgerEntry, Posture};
 use plumbline_store::source::SourceName;
-use plumbline_store::{PageRequest, StoreError, TenantTx, fix, posture, source};
+use plumbline_store::{PageRequest, StoreError, TenantTx, fix, posture, source, triage};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -118,6 +118,8 @@ struct Body {
     unknown: Option<Unknown>,
     fixes: Vec<FixLine>,
     changes: Vec<Change>,
+    /// How many open findings are late.
+    late: i64,
     /// When something was last read.
     read_at: Option<String>,
     has_sources: bool,
@@ -141,6 +143,7 @@ impl Body {
             unknown: unknown(tx, catalogue, &states).await?,
             now: latest.as_ref().map(Now::of),
             fixes: fixes.items.iter().map(|row| FixLine::of(row, catalogue)).collect(),
+            late: triage::overdue(tx, now).await?,
             changes: changes.iter().map(|entry| change(entry, catalogue, now)).collect(),
             read_at: read_at.map(|at| text::ago(at, now)),
             has_sources: !sources.is_empty(),

@@ -19,4 +19,5 @@ pub mod scope;
 pub mod score;
 pub mod stack;
 pub mod text;
+pub mod triage;
 pub mod verdict;

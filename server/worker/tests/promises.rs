@@ -6,6 +6,7 @@ mod image_rules;
 mod matching;
 mod reach;
 mod tags;
+mod triage;
 
 use estate::{Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
 use plumbline_core::id::{FindingId, PersonId};
