@@ -1,6 +1,7 @@
 //! One finding: what is wrong, why it ranks where it does, how to fix it, and all that happened to it.
 
 mod flaw;
+mod triage;
 
 use crate::call::{ApproveException, Call, ReadPosture};
 use crate::error::WebError;
@@ -24,14 +25,17 @@ use plumbline_store::finding::{FindingDetail, FindingEvent};
 use plumbline_store::{StoreError, TenantTx, exception, finding, fix, reconcile, stack};
 use serde::Deserialize;
 use serde_json::json;
+use triage::{TriagePart, Typed};
 use uuid::Uuid;
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![
+    let mut routes = vec![
         Route::get("/findings/{finding}", show),
         Route::post("/findings/{finding}/accept", accept),
         Route::post("/findings/{finding}/reopen", end_acceptance),
-    ]
+    ];
+    routes.extend(triage::routes());
+    routes
 }
 
 async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
@@ -87,7 +91,8 @@ async fn read<P>(call: &mut Call<P>, id: FindingId, form: AcceptForm, errors: Ac
     let catalogue = call.catalogue();
     let one = One::read(&mut call.tx, catalogue, id, call.now).await?;
     let may_accept = call.may(Permission::ApproveException);
-    Ok(Page { frame: call.frame(Nav::Findings), one, may_accept, form, errors })
+    let triage = TriagePart::read(call, id, Typed::default()).await?;
+    Ok(Page { frame: call.frame(Nav::Findings), one, triage, may_accept, form, errors })
 }
 
 #[derive(Template)]
@@ -95,6 +100,7 @@ async fn read<P>(call: &mut Call<P>, id: FindingId, form: AcceptForm, errors: Ac
 struct Page {
     frame: Frame,
     one: One,
+    triage: TriagePart,
     may_accept: bool,
     form: AcceptForm,
     errors: AcceptErrors,
@@ -133,7 +139,9 @@ struct ControlLink {
 }
 
 struct Happening {
-    words: &'static str,
+    words: String,
+    /// What was said with it.
+    note: Option<String>,
     person: Option<String>,
     at: String,
     ago: String,
@@ -294,20 +302,8 @@ impl ResourceLink {
 
 impl Happening {
     fn of(event: &FindingEvent, now: DateTime<Utc>) -> Self {
-        Self {
-            words: match event.event.as_str() {
-                "opened" => "First seen",
-                "resolved" => "Resolved",
-                "reopened" => "Came back",
-                "weighed" => "Weighs differently now",
-                "accepted" => "Risk accepted",
-                "acceptance_ended" => "Acceptance ended",
-                _ => "Changed",
-            },
-            person: event.person.clone(),
-            at: text::when(event.at),
-            ago: text::ago(event.at, now),
-        }
+        let (words, note) = triage::happening(event);
+        Self { words, note, person: event.person.clone(), at: text::when(event.at), ago: text::ago(event.at, now) }
     }
 }
 

@@ -146,6 +146,17 @@ impl List {
     }
 }
 
+/// The filter that an address of the list says, for what is done to all that it shows.
+pub(crate) async fn filter(
+    tx: &mut TenantTx,
+    catalogue: &Catalogue,
+    address: &str,
+) -> Result<finding::FindingFilter, StoreError> {
+    let query = Query::parse(&format!("?{address}"));
+    let found = search(tx, catalogue, &query.text).await?;
+    Ok(query.filter(catalogue, found))
+}
+
 /// What a text is found in: titles and ids of checks, names and uids of resources.
 async fn search(tx: &mut TenantTx, catalogue: &Catalogue, text: &str) -> Result<Option<Search>, StoreError> {
     if text.is_empty() {

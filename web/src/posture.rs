@@ -24,7 +24,7 @@ use plumbline_policy::{Catalogue, Check};
 use plumbline_store::fix::{FixFilter, FixSort};
 use plumbline_store::posture::{CheckState, PartStanding, Posture};
 use plumbline_store::source::SourceName;
-use plumbline_store::{PageRequest, StoreError, TenantTx, fix, posture, source};
+use plumbline_store::{PageRequest, StoreError, TenantTx, fix, posture, source, triage};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -124,6 +124,8 @@ struct Body {
     unknown: Option<Unknown>,
     fixes: Vec<FixLine>,
     changes: Vec<Change>,
+    /// How many open findings are late.
+    late: i64,
     /// When something was last read.
     read_at: Option<String>,
     has_sources: bool,
@@ -150,6 +152,7 @@ impl Body {
             now: latest.as_ref().map(Now::of),
             fixes: fixes.items.iter().map(|row| FixLine::of(row, catalogue)).collect(),
             changes: changes.iter().map(|entry| Change::of(entry, catalogue, now)).collect(),
+            late: triage::overdue(tx, now).await?,
             read_at: read_at.map(|at| text::ago(at, now)),
             has_sources: !sources.is_empty(),
         })

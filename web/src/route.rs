@@ -5,8 +5,8 @@ use crate::form::Form;
 use crate::upload::Upload;
 use crate::{
     account, agent, assets, audit, bills, compliance, components, finding, findings, fixes, flaw, flaws, health,
-    image_rules, invitation, member, oidc, plan, posture, provider, resource, resources, runs, sbom, setup, sign_in,
-    sources, stack, tenant, theme, what_if,
+    image_rules, inbox, invitation, member, oidc, plan, posture, provider, resource, resources, runs, sbom, setup, sign_in,
+    sources, stack, tenant, theme, triage, what_if,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -107,6 +107,8 @@ pub fn table() -> Vec<Route> {
         what_if::routes(),
         findings::routes(),
         finding::routes(),
+        triage::routes(),
+        inbox::routes(),
         resources::routes(),
         resource::routes(),
         stack::routes(),

@@ -22,4 +22,5 @@ pub mod score;
 pub mod stack;
 pub mod stir;
 pub mod text;
+pub mod triage;
 pub mod verdict;

@@ -1,8 +1,10 @@
 //! Findings: one with its story, and where to find the lists.
 
+mod chosen;
 mod facets;
 mod list;
 
+pub use chosen::{MOST_CHOSEN, matching, ticked};
 pub use facets::{FacetCount, Facets, facets};
 pub use list::{FindingFilter, FindingRow, Search, list};
 

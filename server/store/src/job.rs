@@ -24,6 +24,14 @@ pub enum Task {
     JudgeImages,
     /// Reckon the groups by tag anew: the tenant named other keys.
     Regroup,
+    /// Give what is open to its owners by the rules, which changed.
+    ApplyOwners,
+    /// Give what is open its due date by the policy, which changed.
+    ApplyDue,
+    /// Once a day: tell people what is late, and make their digests.
+    Remind,
+    /// Send the mails that wait.
+    SendMail,
 }
 
 impl Task {
@@ -36,6 +44,10 @@ impl Task {
             Self::Match => "match".to_owned(),
             Self::JudgeImages => "judge-images".to_owned(),
             Self::Regroup => "regroup".to_owned(),
+            Self::ApplyOwners => "apply-owners".to_owned(),
+            Self::ApplyDue => "apply-due".to_owned(),
+            Self::Remind => "remind".to_owned(),
+            Self::SendMail => "send-mail".to_owned(),
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod fix;
 pub mod group;
 pub mod identity;
 pub mod image_rules;
+pub mod inbox;
 pub mod job;
 pub mod ledger;
 pub mod memory;
@@ -36,6 +37,7 @@ pub mod stack;
 pub mod subject;
 pub mod tag;
 pub mod tenant;
+pub mod triage;
 
 pub use database::Database;
 pub use door::{FeedTx, IdentityTx, QueueTx, TenantTx};

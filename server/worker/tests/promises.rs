@@ -7,6 +7,7 @@ mod matching;
 mod queue;
 mod reach;
 mod tags;
+mod triage;
 
 use estate::{Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
 use plumbline_core::id::{FindingId, PersonId};

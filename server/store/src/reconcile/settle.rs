@@ -12,6 +12,7 @@ use super::open_flaws::write_open_flaws;
 use super::sums::{write_counts, write_fixes, write_gains, write_losses};
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::triage;
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::id::{RunId, SourceId};
 use plumbline_core::score::Weighing;
@@ -97,6 +98,9 @@ async fn settle_why(
     }
     write_verdicts(tx, source, now).await?;
     let mut settled = settle_moved(tx, run, None, weighing, at).await?;
+    if let Some(run) = run {
+        triage::refute(tx, source, run, at).await?;
+    }
     settled.turned = turned;
     let settled_any = Settled { turned: 0, ..settled } != Settled::default();
     if turned > 0 || sight_changed || settled_any || (ours && is_new_version(tx, weighing).await?) {
@@ -165,7 +169,11 @@ pub(super) async fn settle_moved(
     if settled.is_none() && step.is_none() {
         return Ok(Settled::default());
     }
+    if run.is_some() {
+        triage::tell_proven(tx, at).await?;
+    }
     write_findings(tx, at).await?;
+    triage::own_opened(tx).await?;
     write_events(tx, run, person, at).await?;
     write_counts(tx).await?;
     write_open_flaws(tx).await?;
