@@ -54,6 +54,7 @@ pub mod text;
 pub mod theme;
 mod tree;
 pub mod upload;
+pub mod views;
 mod words;
 
 pub use error::WebError;

@@ -6,7 +6,7 @@ use crate::upload::Upload;
 use crate::{
     account, agent, assets, audit, bills, compliance, components, finding, findings, fixes, flaw, flaws, health,
     image_rules, invitation, member, oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources,
-    stack, tenant, theme,
+    stack, tenant, theme, views,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -105,6 +105,7 @@ pub fn table() -> Vec<Route> {
         fixes::routes(),
         findings::routes(),
         finding::routes(),
+        views::routes(),
         resources::routes(),
         resource::routes(),
         stack::routes(),

@@ -102,6 +102,8 @@ id! {
     BillId,
     /// One entry of the audit log.
     AuditId,
+    /// A filter of findings that somebody keeps.
+    ViewId,
 }
 
 impl ResourceId {

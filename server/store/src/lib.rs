@@ -34,6 +34,7 @@ pub mod stack;
 pub mod subject;
 pub mod tag;
 pub mod tenant;
+pub mod view;
 
 pub use database::Database;
 pub use door::{FeedTx, IdentityTx, QueueTx, TenantTx};

@@ -46,6 +46,22 @@ pub enum Shape {
     Flag,
 }
 
+impl Shape {
+    /// What may stand behind the field, in words.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Self::Choice(values) => values.join(", "),
+            Self::Ordered(values) => format!("{}; may be compared", values.join(", ")),
+            Self::Text { patterns: false } => "text".to_owned(),
+            Self::Text { patterns: true } => "text; * and ? stand for other letters".to_owned(),
+            Self::Length { none: false } => "compared with hours, days or weeks: 12h, 30d, 2w".to_owned(),
+            Self::Length { none: true } => "compared with hours, days or weeks: 12h, 30d, 2w; or none".to_owned(),
+            Self::Flag => "stands alone".to_owned(),
+        }
+    }
+}
+
 /// One line of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct FieldInfo {

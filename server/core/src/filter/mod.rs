@@ -93,7 +93,8 @@ impl Word {
     }
 
     /// Whether it holds of a value of a field that has few.
-    fn admits(&self, value: &str) -> bool {
+    #[must_use]
+    pub fn admits(&self, value: &str) -> bool {
         let Asks::Value(field, relation, values) = &self.asks else { return true };
         if *field == Field::State && values.iter().any(|word| word == "any") {
             return true;
