@@ -1,7 +1,7 @@
 //! One of each thing that a link can name, put straight into the tables: what tests of routes need and no more.
 
 use crate::app::{TestApp, noon};
-use plumbline_core::id::{AuditId, BillId, FindingId, FixId, PersonId, PlanId, ResourceId, RunId, SourceId};
+use plumbline_core::id::{AuditId, BillId, FindingId, FixId, PersonId, PlanId, ResourceId, RunId, SourceId, ViewId};
 use plumbline_software::layer::Software;
 use plumbline_store::tenant::Tenant;
 use sqlx::AssertSqlSafe;
@@ -23,6 +23,7 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
     let bill = BillId::mint(&app.mint);
     let plan = PlanId::mint(&app.mint);
     let (team, bulk) = (AuditId::mint(&app.mint), AuditId::mint(&app.mint));
+    let view = ViewId::mint(&app.mint);
     let software = hex(&Software::default().pack());
     let (t, now) = (tenant.id, noon().to_rfc3339());
     let sql = format!(
@@ -65,7 +66,9 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
          insert into finding_comments (tenant_id, finding_id, comment_no, at, person_id, author, body, mentioned)
          overriding system value values ('{t}', '{finding}', 1, '{now}', '{member}', 'Somebody', 'Looked at it.', '{{}}');
          insert into inbox (tenant_id, person_id, item_no, at, kind, subject, link)
-         overriding system value values ('{t}', '{member}', 1, '{now}', 'assigned', 'Given to you', '/findings/{finding}');",
+         overriding system value values ('{t}', '{member}', 1, '{now}', 'assigned', 'Given to you', '/findings/{finding}');
+         insert into views (tenant_id, view_id, person_id, name, filter, sort, shared, created_at)
+         values ('{t}', '{view}', '{member}', 'Worst', 'severity:critical', 'risk', true, '{now}');",
         kind = check.kind,
         check = check.id,
         fix_key = check.fix_key,
@@ -86,6 +89,7 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
         ("bulk", bulk.to_string()),
         ("comment", "1".to_owned()),
         ("item", "1".to_owned()),
+        ("view", view.to_string()),
     ])
 }
 

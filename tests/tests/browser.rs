@@ -183,7 +183,7 @@ async fn an_analyst_finds_and_reads_a_finding_with_the_keyboard_alone(pool: PgPo
     analyst.run("window.stayed = true", Vec::new()).await?;
     analyst.tab_to("The internet").await?;
     analyst.press(Key::Enter).await?;
-    analyst.arrive("exposure=internet").await?;
+    analyst.arrive("exposure%3Ainternet").await?;
     analyst.see_only(ROWS, &["edge"]).await?;
     analyst.tab_to("Reachable from The internet").await?;
     analyst.press(Key::Enter).await?;
@@ -205,6 +205,53 @@ async fn an_analyst_finds_and_reads_a_finding_with_the_keyboard_alone(pool: PgPo
     analyst.open("/members").await?;
     analyst.see(".eyebrow", "403").await?;
     analyst.close(&[403]).await
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_analyst_works_through_the_list_with_single_keys(pool: PgPool) -> Result<()> {
+    let site = Site::start(pool).await?;
+    estate(&site).await;
+    let analyst = Chrome::signed_in(&site, Role::Analyst, Scripts::On).await?;
+    let chosen = "return document.querySelectorAll('[data-row] input:checked').length";
+
+    analyst.strike(&['g', 'f']).await?;
+    analyst.see("h1", "Findings").await?;
+    analyst.strike(&['?']).await?;
+    analyst.see("#keys", "Next or previous line").await?;
+    analyst.press(Key::Escape).await?;
+    analyst.strike(&['j', 'j', 'k', 'x']).await?;
+    analyst.see("[data-chosen]", "1 chosen").await?;
+    analyst.strike(&['j', 'j', 'X']).await?;
+    analyst.see("[data-chosen]", "3 chosen").await?;
+    assert_eq!(analyst.run(chosen, Vec::new()).await?, json!(3));
+    analyst.strike(&['a']).await?;
+    assert_eq!(analyst.run("return document.activeElement.name", Vec::new()).await?, json!("assignee"));
+
+    analyst.reload().await?;
+    analyst.strike(&['/']).await?;
+    assert_eq!(analyst.focused().await?, "Search findings");
+    analyst.strike(&['e', 'x', 'p', 'o']).await?;
+    analyst.see("#completions", "exposure:").await?;
+    analyst.press(Key::Down).await?;
+    analyst.press(Key::Enter).await?;
+    assert_eq!(analyst.value("#q").await?, "exposure:");
+    analyst.see("#completions", "internet").await?;
+    analyst.strike(&['i', 'n']).await?;
+    analyst.see_only("#completions li > :first-child", &["internet"]).await?;
+    analyst.press(Key::Down).await?;
+    analyst.press(Key::Enter).await?;
+    analyst.arrive("exposure%3Ainternet").await?;
+    analyst.see_only(ROWS, &["edge"]).await?;
+
+    analyst.press(Key::Tab).await?;
+    analyst.strike(&['j', 'o']).await?;
+    analyst.see("h1", &weak().title).await?;
+    analyst.strike(&['u']).await?;
+    analyst.see("h1", "Findings").await?;
+    analyst.see_only(ROWS, &["edge"]).await?;
+    analyst.strike(&['g', 'q']).await?;
+    analyst.see("h1", "Fixes").await?;
+    analyst.close(&[]).await
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -248,7 +295,7 @@ async fn without_scripts_the_posture_and_the_findings_are_read_narrowed_and_sear
     assert_eq!(analyst.run("return typeof htmx", Vec::new()).await?, "undefined", "no script ran");
     analyst.click(".facet a", "The internet").await?;
     analyst.see("caption", "1 finding,").await?;
-    assert!(analyst.path().await?.contains("exposure=internet"));
+    assert!(analyst.path().await?.contains("exposure%3Ainternet"));
     analyst.click(".chip", "The internet").await?;
     analyst.fill("#q", "inn").await?;
     analyst.press(Key::Enter).await?;
@@ -273,6 +320,9 @@ async fn no_page_has_a_serious_accessibility_violation_light_or_dark(pool: PgPoo
         "/fixes".to_owned(),
         format!("/fixes/{}", estate.fix(weak())),
         "/findings?exposure=internet".to_owned(),
+        "/findings?q=severty%3Ahigh".to_owned(),
+        "/findings/filter".to_owned(),
+        "/views".to_owned(),
         format!("/findings/{}", finding_of(&site, "edge").await?),
         "/compliance".to_owned(),
         format!("/compliance/{}", framework.id),

@@ -26,6 +26,7 @@ fn nothing() -> Named {
         "bulk",
         "comment",
         "item",
+        "view",
     ]
     .into_iter()
     .map(|name| (name, "01900000-0000-7000-8000-000000000000".to_owned()))

@@ -1,43 +1,100 @@
-//! The list of findings: facets, search and pages, all in the address.
+//! The list of findings: one line of words that narrows it, facets that write the same words, and pages, all in the
+//! address.
 
+mod complete;
+mod counts;
+mod meaning;
 mod query;
 
 use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
-use crate::facets::{self, Chip, Choice};
+use crate::facets::{self, Chip};
 use crate::frame::{Frame, Nav};
 use crate::route::Route;
-use crate::{text, words};
+use crate::{text, views, words};
 use actix_web::HttpResponse;
 use askama::Template;
 use chrono::{DateTime, Utc};
-use plumbline_core::layer::Layer;
-use plumbline_core::verdict::Severity;
+use counts::Counts;
+pub(crate) use meaning::{Reader, Refusal};
+use plumbline_core::filter::{FIELDS, FieldInfo, Mistake};
+use plumbline_core::role::Permission;
 use plumbline_policy::Catalogue;
-use plumbline_store::finding::{FacetCount, Facets, FindingRow, Search};
-use plumbline_store::source::SourceName;
-use plumbline_store::{PageRequest, StoreError, TenantTx, finding, resource, source};
-use query::{Facet, Query};
-use std::collections::BTreeMap;
+use plumbline_store::finding::{FindingFilter, FindingRow, Order, TeamName, Total};
+use plumbline_store::tenant::member;
+use plumbline_store::{PageRequest, TenantTx, finding, source, view};
+pub(crate) use query::Query;
 
 const PAGE: i64 = 50;
-/// Values of a facet that are shown at once; the rest unfolds.
-const SHOWN: usize = 6;
-/// Resources that a search text is looked up in.
-const FOUND: i64 = 200;
+/// What is typed into the filter, at most.
+pub(crate) const LONGEST: usize = 1000;
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![Route::get("/findings", index)]
+    vec![
+        Route::get("/findings", index),
+        Route::get("/findings/filter", explain),
+        Route::get("/findings/complete", complete::complete),
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "findings/filter.html")]
+struct ExplainPage {
+    frame: Frame,
+    fields: &'static [FieldInfo],
+}
+
+/// What can be typed into the filter.
+async fn explain(call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
+    call.page(&ExplainPage { frame: call.frame(Nav::Findings), fields: &FIELDS })
+}
+
+/// The list of a filter.
+pub(crate) fn href_of(filter: &str) -> String {
+    Query::typed(filter, Order::Risk).href()
 }
 
 async fn index(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
-    let query = Query::parse(&call.visit().here);
-    let catalogue = call.catalogue();
-    let list = List::read(&mut call.tx, catalogue, &query, call.now).await?;
+    let here = call.visit().here.clone();
+    if here == "/findings"
+        && let Some(view) = view::default_of(&mut call.tx, call.actor.id).await?
+    {
+        return Ok(call.visit().go(&views::href(&view)));
+    }
+    let query = Query::parse(&here);
+    let list = match List::read(&mut call, &query).await {
+        Err(Refusal::Mistake(mistake)) if call.wants_fragment() => return refuse(&call, &query, &mistake),
+        Err(Refusal::Mistake(mistake)) => List::refused(&mut call, &query, &mistake).await?,
+        Err(Refusal::Store(error)) => return Err(error.into()),
+        Ok(list) => list,
+    };
     if call.wants_fragment() {
         return call.page(&list);
     }
     call.page(&ListPage { frame: call.frame(Nav::Findings), list })
+}
+
+/// Says what is not understood, and leaves the list and the address as they are.
+fn refuse(call: &Call<ReadPosture>, query: &Query, mistake: &Mistake) -> Result<HttpResponse, WebError> {
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header(("HX-Retarget", "#filter-says")).insert_header(("HX-Reswap", "outerHTML"));
+    answer.insert_header(("HX-Push-Url", "false"));
+    call.visit().page_with(answer, &Says { mistake: Some(Refused::of(mistake, query)) })
+}
+
+/// What a filter in an address means, for what is done to all that the list of it shows.
+pub(crate) async fn filter(
+    tx: &mut TenantTx,
+    catalogue: &Catalogue,
+    address: &str,
+    reader: Reader,
+) -> Result<FindingFilter, WebError> {
+    let query = Query::parse(&format!("?{address}"));
+    match meaning::meaning(tx, catalogue, &query, reader).await {
+        Ok(filter) => Ok(filter),
+        Err(Refusal::Mistake(mistake)) => Err(WebError::Invalid(mistake.to_string())),
+        Err(Refusal::Store(error)) => Err(error.into()),
+    }
 }
 
 #[derive(Template)]
@@ -47,12 +104,37 @@ struct ListPage {
     list: List,
 }
 
+/// What is not understood of a filter.
+#[derive(Template)]
+#[template(path = "findings/_says.html")]
+struct Says {
+    mistake: Option<Refused>,
+}
+
+struct Refused {
+    says: String,
+    /// The filter with the nearest word that would be understood, and its list.
+    instead: Option<(String, String)>,
+}
+
+impl Refused {
+    fn of(mistake: &Mistake, query: &Query) -> Self {
+        let instead = mistake.instead.as_ref().map(|typed| {
+            let mended = Query { typed: typed.clone(), after: None, ..query.clone() };
+            (typed.clone(), mended.href())
+        });
+        Self { says: mistake.to_string(), instead }
+    }
+}
+
 /// One finding in a list.
 pub(crate) struct FindingLine {
     pub(crate) id: String,
     pub(crate) risk: i16,
     pub(crate) severity: String,
-    pub(crate) state: String,
+    /// Where its work stands.
+    pub(crate) stage: String,
+    pub(crate) stage_words: String,
     /// Which of several failures of the check this is, such as a flaw; empty where there is one.
     pub(crate) subject: String,
     pub(crate) title: String,
@@ -64,8 +146,29 @@ pub(crate) struct FindingLine {
     pub(crate) exposed: bool,
     /// What the business depends on.
     pub(crate) critical: bool,
+    /// How likely somebody uses it, where that is worth a word.
+    pub(crate) likelihood: Option<&'static str>,
+    pub(crate) owner: Option<String>,
+    pub(crate) team: Option<String>,
+    pub(crate) due: Option<Due>,
     pub(crate) opened: String,
     pub(crate) opened_at: String,
+    pub(crate) state: String,
+}
+
+/// By when a finding is to be fixed.
+pub(crate) struct Due {
+    pub(crate) day: String,
+    pub(crate) at: String,
+    /// Its date has passed.
+    pub(crate) over: bool,
+}
+
+impl Due {
+    fn of(row: &FindingRow, now: DateTime<Utc>) -> Option<Self> {
+        let at = row.due_at.filter(|_| row.state == "open")?;
+        Some(Self { day: text::day(at), at: text::when(at), over: at < now })
+    }
 }
 
 impl FindingLine {
@@ -74,7 +177,8 @@ impl FindingLine {
             id: row.finding_id.to_string(),
             risk: row.risk,
             severity: row.severity.clone(),
-            state: row.state.clone(),
+            stage: row.stage.clone(),
+            stage_words: row.stage.replace('_', " "),
             subject: words::subject(&row.subject),
             title: words::check(catalogue, &row.check_id).to_owned(),
             resource: row.resource_name.clone(),
@@ -83,10 +187,31 @@ impl FindingLine {
             region: row.region.clone(),
             exposed: row.exposure == "internet",
             critical: row.criticality == "high",
+            likelihood: match row.likelihood.as_str() {
+                "exploited" => Some("exploited"),
+                "likely" => Some("likely exploited"),
+                _ => None,
+            },
+            owner: row.assignee.clone(),
+            team: None,
+            due: Due::of(row, now),
             opened: text::ago(row.opened_at, now),
             opened_at: text::when(row.opened_at),
+            state: row.state.clone(),
         }
     }
+
+    fn of_team(mut self, row: &FindingRow, teams: &[TeamName]) -> Self {
+        self.team = teams.iter().find(|team| Some(team.team_id) == row.team_id).map(|team| team.name.clone());
+        self
+    }
+}
+
+/// An order of the list, and the list in it.
+struct Sort {
+    title: &'static str,
+    href: String,
+    chosen: bool,
 }
 
 /// The list with its facets.
@@ -95,10 +220,14 @@ impl FindingLine {
 struct List {
     facets: Vec<facets::Facet>,
     chips: Vec<Chip>,
-    text: String,
-    hidden: Vec<(&'static str, String)>,
+    sorts: Vec<Sort>,
+    views: views::Views,
+    typed: String,
+    sort: &'static str,
+    mistake: Option<Refused>,
     /// How many the filter leaves; none where only counting them would tell.
     total: Option<String>,
+    caption: String,
     findings: Vec<FindingLine>,
     next: Option<String>,
     first: bool,
@@ -107,240 +236,109 @@ struct List {
     /// Whether there is anything to look at in any state.
     any: bool,
     has_sources: bool,
+    may_triage: bool,
+    /// What the list is, as its address has it: for what is done to all of it.
+    line: String,
+    teams: Vec<TeamName>,
+    /// Whom findings can be given to.
+    people: Vec<(String, String)>,
+    csrf: String,
 }
 
 impl List {
-    async fn read(
-        tx: &mut TenantTx,
-        catalogue: &Catalogue,
-        query: &Query,
-        now: DateTime<Utc>,
-    ) -> Result<Self, StoreError> {
-        let found = search(tx, catalogue, &query.text).await?;
-        // Sums are kept by check and not by resource: they are exact for a search that found only checks.
-        let of_checks = found.as_ref().is_none_or(|found| found.resources.is_empty());
-        let filter = query.filter(catalogue, found);
+    async fn read(call: &mut Call<ReadPosture>, query: &Query) -> Result<Self, Refusal> {
+        let (catalogue, now) = (call.catalogue(), call.now);
+        let reader = Reader { me: call.actor.id, now };
+        let filter = meaning::meaning(&mut call.tx, catalogue, query, reader).await?;
         let page = PageRequest { after: query.after.clone(), size: PAGE };
-        let rows = finding::list(tx, &filter, &page).await?;
-        let sources = source::names(tx).await?;
-        let counts = Counts::read(tx, catalogue, query, &filter).await?;
-        let countable = of_checks && counts.facets.exact;
-        let total = countable.then(|| text::plural(counts.total(query), "finding"));
+        let (rows, total) = finding::counted_list(&mut call.tx, &filter, query.order, &page).await?;
+        let sources = source::names(&mut call.tx).await?;
+        let counts = Counts::read(&mut call.tx, catalogue, query, &filter).await?;
+        let mut list = Self::empty(call, query).await?;
+        let line = |row| FindingLine::of(row, catalogue, now).of_team(row, &list.teams);
+        list.findings = rows.items.iter().map(line).collect();
+        list.next = rows.next.map(|after| query.from(Some(&after)).href());
+        list.facets = counts.view(catalogue, query, &sources);
+        list.chips = counts::chips(catalogue, query);
+        list.total = match total {
+            Total::Exactly(findings) => Some(text::plural(findings, "finding")),
+            Total::MoreThan(findings) => Some(format!("{}+ findings", text::number(findings))),
+            Total::Unknown => None,
+        };
+        list.caption = list.captioned(query.order);
+        list.any = counts.any();
+        list.has_sources = !sources.is_empty();
+        Ok(list)
+    }
+
+    /// What stands around the findings.
+    async fn empty(call: &mut Call<ReadPosture>, query: &Query) -> Result<Self, Refusal> {
+        let may_triage = call.may(Permission::Triage);
+        let sorts = Order::ALL.map(|order| Sort {
+            title: title(order),
+            href: query.ordered(order).href(),
+            chosen: order == query.order,
+        });
+        let line = query.line();
         Ok(Self {
-            facets: Facet::ALL
-                .into_iter()
-                .filter_map(|f| counts.view(f, catalogue, query, &sources, countable))
-                .collect(),
-            chips: chips(catalogue, query, &sources),
-            text: query.text.clone(),
-            hidden: query.hidden(),
-            total,
-            findings: rows.items.iter().map(|row| FindingLine::of(row, catalogue, now)).collect(),
-            next: rows.next.map(|after| query.from(Some(&after)).href()),
+            facets: Vec::new(),
+            chips: Vec::new(),
+            sorts: sorts.into(),
+            views: views::Views::read(call, query).await?,
+            typed: query.typed.clone(),
+            sort: query.order.as_str(),
+            mistake: None,
+            total: None,
+            caption: String::new(),
+            findings: Vec::new(),
+            next: None,
             first: query.after.is_none(),
             start: query.from(None).href(),
             narrowed: query.is_narrowed(),
-            any: !counts.facets.of("state").is_empty(),
-            has_sources: !sources.is_empty(),
+            any: true,
+            has_sources: true,
+            may_triage,
+            line: if line.is_empty() { "q=".to_owned() } else { line },
+            teams: finding::team_names(&mut call.tx).await?,
+            people: if may_triage { people(call).await? } else { Vec::new() },
+            csrf: call.csrf(),
         })
     }
-}
 
-/// The filter that an address of the list says, for what is done to all that it shows.
-pub(crate) async fn filter(
-    tx: &mut TenantTx,
-    catalogue: &Catalogue,
-    address: &str,
-) -> Result<finding::FindingFilter, StoreError> {
-    let query = Query::parse(&format!("?{address}"));
-    let found = search(tx, catalogue, &query.text).await?;
-    Ok(query.filter(catalogue, found))
-}
-
-/// What a text is found in: titles and ids of checks, names and uids of resources.
-async fn search(tx: &mut TenantTx, catalogue: &Catalogue, text: &str) -> Result<Option<Search>, StoreError> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let wanted = text.to_lowercase();
-    let words: Vec<&str> = wanted.split_whitespace().collect();
-    let matches = |title: &str| {
-        let title = title.to_lowercase();
-        words.iter().all(|word| title.contains(word))
-    };
-    let checks = catalogue.checks().filter(|check| check.id == wanted || matches(&check.title));
-    Ok(Some(Search {
-        checks: checks.map(|check| check.id.clone()).collect(),
-        resources: resource::search(tx, text, FOUND).await?,
-    }))
-}
-
-/// The sums behind the facets.
-struct Counts {
-    facets: Facets,
-    /// By check, under everything but checks, layers and severities.
-    by_check: BTreeMap<String, i64>,
-}
-
-impl Counts {
-    async fn read(
-        tx: &mut TenantTx,
-        catalogue: &Catalogue,
-        query: &Query,
-        filter: &finding::FindingFilter,
-    ) -> Result<Self, StoreError> {
-        let mut filter = filter.clone();
-        if let Some(search) = &filter.search {
-            let allowed = query.checks(catalogue, &[]);
-            let left = search.checks.iter().filter(|id| allowed.as_ref().is_none_or(|ids| ids.contains(id)));
-            filter.checks = Some(left.cloned().collect());
-        }
-        let found = filter.search.as_ref().map(|search| search.checks.clone());
-        let facets = finding::facets(tx, &filter).await?;
-        let by_check = facets
-            .of("check")
-            .iter()
-            .filter(|count| found.as_ref().is_none_or(|ids| ids.contains(&count.value)))
-            .map(|count| (count.value.clone(), count.findings))
-            .collect();
-        Ok(Self { facets, by_check })
-    }
-
-    fn total(&self, query: &Query) -> i64 {
-        let states = query.of(Facet::State);
-        let counts = self.facets.of("state").iter();
-        counts.filter(|count| states.is_empty() || states.contains(&count.value)).map(|count| count.findings).sum()
-    }
-
-    /// The values of one facet with their sums, in the order in which they are shown.
-    fn of(&self, facet: Facet, catalogue: &Catalogue, query: &Query) -> Vec<FacetCount> {
-        match facet {
-            Facet::Check => {
-                let mut counts = self.summed(catalogue, query, facet, |check| check.id.clone());
-                counts.sort_by(|a, b| b.findings.cmp(&a.findings).then_with(|| a.value.cmp(&b.value)));
-                counts
-            }
-            Facet::Severity => {
-                let counts = self.summed(catalogue, query, facet, |check| check.severity.as_str().to_owned());
-                in_order(counts, Severity::ALL.map(Severity::as_str))
-            }
-            Facet::Layer => {
-                let counts = self.summed(catalogue, query, facet, |check| check.layer.as_str().to_owned());
-                in_order(counts, Layer::ALL.map(Layer::as_str))
-            }
-            Facet::State => in_order(self.facets.of("state").to_vec(), ["open", "accepted", "resolved"]),
-            Facet::Exposure => in_order(self.facets.of("exposure").to_vec(), ["internet", "private", "none"]),
-            Facet::Criticality => in_order(self.facets.of("criticality").to_vec(), ["high", "normal", "low"]),
-            Facet::Source | Facet::Account | Facet::Region => self.facets.of(facet.word()).to_vec(),
+    /// A list of nothing that says what was not understood, and keeps what was typed.
+    async fn refused(call: &mut Call<ReadPosture>, query: &Query, mistake: &Mistake) -> Result<Self, WebError> {
+        match Self::empty(call, query).await {
+            Ok(list) => Ok(Self { mistake: Some(Refused::of(mistake, query)), ..list }),
+            Err(Refusal::Store(error)) => Err(error.into()),
+            Err(Refusal::Mistake(mistake)) => Err(WebError::Invalid(mistake.to_string())),
         }
     }
 
-    /// Sums the counts by check to what the catalogue says of each; the facet's own filter does not count.
-    fn summed(
-        &self,
-        catalogue: &Catalogue,
-        query: &Query,
-        facet: Facet,
-        value: impl Fn(&plumbline_policy::Check) -> String,
-    ) -> Vec<FacetCount> {
-        let allowed = query.checks(catalogue, &[facet]);
-        let mut sums: BTreeMap<String, i64> = BTreeMap::new();
-        for (id, findings) in &self.by_check {
-            if let Some(check) = catalogue.check(id)
-                && allowed.as_ref().is_none_or(|ids| ids.contains(id))
-            {
-                *sums.entry(value(check)).or_default() += findings;
-            }
-        }
-        sums.into_iter().map(|(value, findings)| FacetCount { value, findings }).collect()
-    }
-
-    fn view(
-        &self,
-        facet: Facet,
-        catalogue: &Catalogue,
-        query: &Query,
-        sources: &[SourceName],
-        countable: bool,
-    ) -> Option<facets::Facet> {
-        let mut counts = self.of(facet, catalogue, query);
-        // What is chosen stays visible, even where nothing is left of it.
-        for value in query.of(facet) {
-            if !counts.iter().any(|count| count.value == *value) {
-                counts.push(FacetCount { value: value.clone(), findings: 0 });
-            }
-        }
-        if counts.is_empty() || (counts.len() == 1 && query.of(facet).is_empty()) {
-            return None;
-        }
-        let (chosen, others): (Vec<_>, Vec<_>) = counts
-            .into_iter()
-            .enumerate()
-            .partition(|(at, count)| *at < SHOWN || query.of(facet).contains(&count.value));
-        let choice = |(_, count): (usize, FacetCount)| Choice {
-            label: label(facet, &count.value, catalogue, sources),
-            count: countable.then(|| text::number(count.findings)),
-            chosen: query.of(facet).contains(&count.value),
-            href: query.toggled(facet, &count.value).href(),
+    fn captioned(&self, order: Order) -> String {
+        let what = self.total.as_deref().unwrap_or("Findings");
+        let continued = if self.first { "" } else { ", continued" };
+        let order = match order {
+            Order::Risk => "riskiest first",
+            Order::Due => "due next first",
+            Order::Newest => "newest first",
+            Order::Oldest => "oldest first",
         };
-        Some(facets::Facet {
-            title: title(facet),
-            values: chosen.into_iter().map(choice).collect(),
-            more: others.into_iter().take(100).map(choice).collect(),
-        })
+        format!("{what}, {order}{continued}")
     }
 }
 
-fn in_order<const N: usize>(counts: Vec<FacetCount>, order: [&str; N]) -> Vec<FacetCount> {
-    let mut counts = counts;
-    counts.sort_by_key(|count| order.iter().position(|word| *word == count.value));
-    counts
+async fn people(call: &mut Call<ReadPosture>) -> Result<Vec<(String, String)>, Refusal> {
+    let members = member::list(&mut call.tx).await?;
+    let me = ("me".to_owned(), "Me".to_owned());
+    let others = members.into_iter().filter(|member| member.person != call.actor.id);
+    Ok([me].into_iter().chain(others.map(|member| (member.person.to_string(), member.name))).collect())
 }
 
-fn title(facet: Facet) -> &'static str {
-    match facet {
-        Facet::State => "State",
-        Facet::Severity => "Severity",
-        Facet::Layer => "Layer",
-        Facet::Exposure => "Reachable from",
-        Facet::Criticality => "Criticality",
-        Facet::Source => "Source",
-        Facet::Account => "Account",
-        Facet::Region => "Region",
-        Facet::Check => "Check",
+fn title(order: Order) -> &'static str {
+    match order {
+        Order::Risk => "Risk",
+        Order::Due => "Due",
+        Order::Newest => "Newest",
+        Order::Oldest => "Oldest",
     }
-}
-
-fn label(facet: Facet, value: &str, catalogue: &Catalogue, sources: &[SourceName]) -> String {
-    match (facet, value) {
-        (Facet::Check, id) => words::check(catalogue, id).to_owned(),
-        (Facet::Layer, word) => Layer::parse(word).map_or(word.to_owned(), |layer| words::layer(layer).to_owned()),
-        (Facet::Source, id) => sources
-            .iter()
-            .find(|source| source.source_id.to_string() == id)
-            .map_or_else(|| "A removed source".to_owned(), |source| source.name.clone()),
-        (Facet::Exposure, "internet") => "The internet".to_owned(),
-        (Facet::Exposure, "private") => "A private network".to_owned(),
-        (Facet::Exposure, "none") => "Nowhere outside".to_owned(),
-        (Facet::Account | Facet::Region, word) => word.to_owned(),
-        (_, word) => words::capital(word),
-    }
-}
-
-fn chips(catalogue: &Catalogue, query: &Query, sources: &[SourceName]) -> Vec<Chip> {
-    let mut chips = Vec::new();
-    if !query.text.is_empty() {
-        let label = format!("“{}”", query.text);
-        chips.push(Chip { facet: "Search", label, href: query.without_text().href() });
-    }
-    for facet in Facet::ALL {
-        for value in query.of(facet) {
-            chips.push(Chip {
-                facet: title(facet),
-                label: label(facet, value, catalogue, sources),
-                href: query.toggled(facet, value).href(),
-            });
-        }
-    }
-    chips
 }

@@ -58,6 +58,7 @@ pub mod theme;
 mod tree;
 mod triage;
 pub mod upload;
+pub mod views;
 pub mod what_if;
 mod words;
 

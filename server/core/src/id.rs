@@ -104,6 +104,8 @@ id! {
     PlanId,
     /// One entry of the audit log.
     AuditId,
+    /// A filter of findings that somebody keeps.
+    ViewId,
 }
 
 impl ResourceId {

@@ -8,6 +8,7 @@ pub mod allowed;
 pub mod clock;
 pub mod collect;
 pub mod environment;
+pub mod filter;
 pub mod fix;
 pub mod glob;
 pub mod id;

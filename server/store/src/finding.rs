@@ -2,11 +2,30 @@
 
 mod chosen;
 mod facets;
+mod filter;
 mod list;
+mod way;
 
 pub use chosen::{MOST_CHOSEN, matching, ticked};
-pub use facets::{FacetCount, Facets, facets};
-pub use list::{FindingFilter, FindingRow, Search, list};
+pub use facets::{FacetCount, Facets, Total, facets, label_values, tag_keys, values};
+pub use filter::{Condition, FindingFilter, Search, What};
+pub use list::{FindingRow, Order, counted_list, list};
+
+/// The query of lines of a list, from a source that names the findings `f`; with its `where` still to come.
+macro_rules! rows_of {
+    ($from:literal) => {
+        concat!(
+            "select f.finding_id, f.check_id, f.subject, f.state, f.stage, f.severity, f.risk, f.account, f.region,
+                 f.exposure, f.criticality, f.likelihood, f.blast, p.name as assignee, f.team_id, f.due_at, f.resource_id,
+                 r.name as resource_name, r.kind as resource_kind, f.opened_at
+             from ",
+            $from,
+            " join resources r on r.tenant_id = f.tenant_id and r.resource_id = f.resource_id
+             left join people p on p.person_id = f.assignee_id "
+        )
+    };
+}
+pub(crate) use rows_of;
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
@@ -40,6 +59,25 @@ impl FindingState {
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
+}
+
+/// A team that findings can be given to.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct TeamName {
+    pub team_id: Uuid,
+    pub name: String,
+}
+
+/// The names of all teams.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn team_names(tx: &mut TenantTx) -> Result<Vec<TeamName>, StoreError> {
+    let rows = sqlx::query_as("select team_id, name from teams where tenant_id = $1 order by lower(name)")
+        .bind(tx.tenant().0)
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(rows)
 }
 
 /// One finding with what is known of its resource and of the scope that lists it.
@@ -143,13 +181,11 @@ pub async fn history(tx: &mut TenantTx, finding: FindingId) -> Result<Vec<Findin
 /// # Errors
 /// When the database does not answer.
 pub async fn of_resource(tx: &mut TenantTx, resource: ResourceId) -> Result<Vec<FindingRow>, StoreError> {
-    let rows = sqlx::query_as(
-        "select f.finding_id, f.check_id, f.subject, f.state, f.severity, f.risk, f.account, f.region, f.exposure,
-             f.criticality, f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
-         from findings f join resources r on r.tenant_id = f.tenant_id and r.resource_id = f.resource_id
-         where f.tenant_id = $1 and f.resource_id = $2
-         order by f.state = 'resolved', f.risk desc, f.finding_id limit 200",
-    )
+    let rows = sqlx::query_as(concat!(
+        rows_of!("findings f"),
+        "where f.tenant_id = $1 and f.resource_id = $2
+             order by f.state = 'resolved', f.risk desc, f.finding_id limit 200"
+    ))
     .bind(tx.tenant().0)
     .bind(resource.0)
     .fetch_all(tx.conn())
@@ -167,14 +203,12 @@ pub async fn of_fix(
     page: &crate::PageRequest,
 ) -> Result<crate::Page<FindingRow>, StoreError> {
     let (risk, id) = list::position(page.after.as_deref(), i16::MAX);
-    let rows = sqlx::query_as(
-        "select f.finding_id, f.check_id, f.subject, f.state, f.severity, f.risk, f.account, f.region, f.exposure,
-             f.criticality, f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
-         from findings f join resources r on r.tenant_id = f.tenant_id and r.resource_id = f.resource_id
-         where f.tenant_id = $1 and f.fix_id = $2 and f.state = 'open'
-           and f.risk <= $3 and (f.risk < $3 or f.finding_id > $4)
-         order by f.risk desc, f.finding_id limit $5",
-    )
+    let rows = sqlx::query_as(concat!(
+        rows_of!("findings f"),
+        "where f.tenant_id = $1 and f.fix_id = $2 and f.state = 'open'
+               and f.risk <= $3 and (f.risk < $3 or f.finding_id > $4)
+             order by f.risk desc, f.finding_id limit $5"
+    ))
     .bind(tx.tenant().0)
     .bind(fix.0)
     .bind(risk)
@@ -190,12 +224,10 @@ pub async fn of_fix(
 /// # Errors
 /// When the database does not answer.
 pub async fn these(tx: &mut TenantTx, findings: &[Uuid]) -> Result<Vec<FindingRow>, StoreError> {
-    let rows = sqlx::query_as(
-        "select f.finding_id, f.check_id, f.subject, f.state, f.severity, f.risk, f.account, f.region, f.exposure,
-             f.criticality, f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
-         from findings f join resources r on r.tenant_id = f.tenant_id and r.resource_id = f.resource_id
-         where f.tenant_id = $1 and f.finding_id = any($2) order by f.risk desc, f.finding_id",
-    )
+    let rows = sqlx::query_as(concat!(
+        rows_of!("findings f"),
+        "where f.tenant_id = $1 and f.finding_id = any($2) order by f.risk desc, f.finding_id"
+    ))
     .bind(tx.tenant().0)
     .bind(findings)
     .fetch_all(tx.conn())

@@ -38,6 +38,7 @@ pub mod subject;
 pub mod tag;
 pub mod tenant;
 pub mod triage;
+pub mod view;
 
 pub use database::Database;
 pub use door::{FeedTx, IdentityTx, QueueTx, TenantTx};

@@ -1,67 +1,32 @@
-//! The address of the list of findings is its state: what narrows it, and where the page begins.
+//! The address of the list of findings is its state: the filter as one line of words, the order, and where the page begins.
 
 use crate::words;
-use plumbline_core::layer::Layer;
-use plumbline_core::risk::{Criticality, Exposure};
-use plumbline_core::verdict::Severity;
-use plumbline_policy::Catalogue;
-use plumbline_store::finding::{FindingFilter, FindingState, Search};
-use std::collections::BTreeMap;
+use plumbline_core::filter::{Field, Filter, Mistake, Word, parse};
+use plumbline_store::finding::Order;
 use url::form_urlencoded;
 
-/// What a list can be narrowed by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Facet {
-    State,
-    Severity,
-    Layer,
-    Exposure,
-    Criticality,
-    Source,
-    Account,
-    Region,
-    Check,
-}
-
-impl Facet {
-    /// In the order in which the page shows them.
-    pub(super) const ALL: [Self; 9] = [
-        Self::State,
-        Self::Severity,
-        Self::Layer,
-        Self::Exposure,
-        Self::Criticality,
-        Self::Source,
-        Self::Account,
-        Self::Region,
-        Self::Check,
-    ];
-
-    /// The word in the address.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::State => "state",
-            Self::Severity => "severity",
-            Self::Layer => "layer",
-            Self::Exposure => "exposure",
-            Self::Criticality => "criticality",
-            Self::Source => "source",
-            Self::Account => "account",
-            Self::Region => "region",
-            Self::Check => "check",
-        }
-    }
-
-    fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|facet| facet.word() == word)
-    }
-}
+/// The fields that are shown beside the list with what each value would leave, in their order.
+pub(super) const FACETS: [Field; 9] = [
+    Field::State,
+    Field::Severity,
+    Field::Key,
+    Field::Exposure,
+    Field::Criticality,
+    Field::Source,
+    Field::Account,
+    Field::Region,
+    Field::Check,
+];
 
 /// What the address says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Query {
-    chosen: BTreeMap<Facet, Vec<String>>,
-    pub(super) text: String,
+pub(crate) struct Query {
+    /// The filter as it was typed.
+    pub(super) typed: String,
+    pub(super) filter: Filter,
+    /// The first word that is not understood; the filter is empty then.
+    pub(super) mistake: Option<Mistake>,
+    pub(super) order: Order,
     pub(super) after: Option<String>,
 }
 
@@ -69,142 +34,148 @@ pub(super) struct Query {
 const ANY: &str = "any";
 
 impl Query {
-    /// Reads an address. What makes no sense is left out.
-    pub(super) fn parse(address: &str) -> Self {
+    /// Reads an address. Fields that stand in it by themselves, as links of ours have them, become words of the filter;
+    /// what makes no sense there is left out.
+    pub(crate) fn parse(address: &str) -> Self {
         let mut query = Self::default();
+        let mut fields: Vec<(Field, Vec<String>)> = Vec::new();
         for (key, value) in words::query(address) {
-            match (key.as_ref(), Facet::parse(&key)) {
-                ("q", _) => query.text = value.chars().take(200).collect(),
-                ("after", _) => query.after = Some(value),
-                (_, Some(facet)) if is_value(facet, &value) => query.add(facet, value),
-                _ => {}
+            match key.as_ref() {
+                "q" => query.typed = value,
+                "after" => query.after = Some(value),
+                "sort" => query.order = Order::parse(&value).unwrap_or_default(),
+                key => {
+                    let Some(field) = field(key).filter(|field| is_value(*field, &value)) else { continue };
+                    match fields.iter_mut().find(|(known, _)| *known == field) {
+                        Some((_, values)) if values.contains(&value) => {}
+                        Some((_, values)) => values.push(value),
+                        None => fields.push((field, vec![value])),
+                    }
+                }
             }
+        }
+        match parse(&query.typed) {
+            Ok(filter) => query.filter = filter,
+            Err(mistake) => query.mistake = Some(mistake),
+        }
+        if query.mistake.is_none() && !fields.is_empty() {
+            for (field, values) in fields {
+                query.filter = query.filter.with(field, values);
+            }
+            query.typed = query.filter.to_string();
         }
         query
     }
 
-    fn add(&mut self, facet: Facet, value: String) {
-        let values = self.chosen.entry(facet).or_default();
-        if !values.contains(&value) && values.len() < 50 {
-            values.push(value);
-        }
+    /// A list of what was typed, from its beginning.
+    pub(crate) fn typed(typed: &str, order: Order) -> Self {
+        let (filter, mistake) = match parse(typed) {
+            Ok(filter) => (filter, None),
+            Err(mistake) => (Filter::default(), Some(mistake)),
+        };
+        Self { typed: typed.to_owned(), filter, mistake, order, after: None }
     }
 
-    /// The values chosen of one facet.
-    pub(super) fn of(&self, facet: Facet) -> &[String] {
-        match (facet, self.chosen.get(&facet)) {
-            (Facet::State, None) => std::slice::from_ref(open()),
-            (Facet::State, Some(states)) if states.iter().any(|state| state == ANY) => &[],
-            (_, values) => values.map_or(&[], Vec::as_slice),
+    /// The filter and the order, as they are kept.
+    pub(crate) fn as_typed(&self) -> (&str, &'static str) {
+        (&self.typed, self.order.as_str())
+    }
+
+    /// What is not understood of it.
+    pub(crate) fn refused(&self) -> Option<String> {
+        self.mistake.as_ref().map(ToString::to_string)
+    }
+
+    /// A list of a filter from its beginning.
+    pub(super) fn of(filter: Filter, order: Order) -> Self {
+        Self { typed: filter.to_string(), filter, mistake: None, order, after: None }
+    }
+
+    /// The values chosen of one field.
+    pub(super) fn chosen(&self, field: Field) -> Vec<String> {
+        if field == Field::State && !self.filter.has(field) && !self.filter.has(Field::Stage) {
+            return vec!["open".to_owned()];
         }
+        let mut values = self.filter.chosen(field);
+        if field == Field::State && values.iter().any(|value| value == ANY) {
+            values.retain(|value| value != ANY);
+            if values.len() == 3 {
+                values.clear();
+            }
+        }
+        values
     }
 
     /// Whether anything narrows the list beside the state.
     pub(super) fn is_narrowed(&self) -> bool {
-        !self.text.is_empty() || Facet::ALL.iter().any(|f| *f != Facet::State && !self.of(*f).is_empty())
+        self.mistake.is_some() || self.filter.words.iter().any(|word| word.field() != Some(Field::State))
     }
 
     /// The same list with one value chosen or no longer chosen, from its beginning.
-    pub(super) fn toggled(&self, facet: Facet, value: &str) -> Self {
-        let mut values = self.of(facet).to_vec();
-        match values.iter().position(|chosen| chosen == value) {
-            Some(at) => drop(values.remove(at)),
-            None => values.push(value.to_owned()),
+    pub(super) fn toggled(&self, field: Field, value: &str) -> Self {
+        if field != Field::State {
+            return Self::of(self.filter.toggled(field, value), self.order);
         }
-        if values.is_empty() && facet == Facet::State {
-            values.push(ANY.to_owned());
+        let mut states = self.chosen(field);
+        match states.iter().position(|chosen| chosen == value) {
+            Some(at) => drop(states.remove(at)),
+            None => states.push(value.to_owned()),
         }
-        let mut query = Self { after: None, ..self.clone() };
-        query.chosen.insert(facet, values);
-        query
+        if states.is_empty() {
+            states.push(ANY.to_owned());
+        }
+        let states = if states == ["open"] { Vec::new() } else { states };
+        Self::of(self.filter.with(field, states), self.order)
     }
 
-    /// The same list without the search.
-    pub(super) fn without_text(&self) -> Self {
-        Self { text: String::new(), after: None, ..self.clone() }
+    /// Each word of the filter, and the list without it.
+    pub(super) fn words(&self) -> impl Iterator<Item = (&Word, Self)> {
+        let without = |at| Self::of(self.filter.without(at), self.order);
+        self.filter.words.iter().enumerate().map(move |(at, word)| (word, without(at)))
+    }
+
+    /// The same list in another order.
+    pub(super) fn ordered(&self, order: Order) -> Self {
+        Self { order, after: None, ..self.clone() }
     }
 
     /// The page that begins after a cursor.
-    pub(super) fn from(&self, after: Option<&str>) -> Self {
+    pub(crate) fn from(&self, after: Option<&str>) -> Self {
         Self { after: after.map(str::to_owned), ..self.clone() }
     }
 
-    /// What a form of this list must carry beside its own field.
-    pub(super) fn hidden(&self) -> Vec<(&'static str, String)> {
-        let of = |(facet, values): (&Facet, &Vec<String>)| {
-            values.iter().map(|value| (facet.word(), value.clone())).collect::<Vec<_>>()
-        };
-        self.chosen.iter().flat_map(of).collect()
+    /// What stands behind the question mark of the address, without where the page begins: what the list is.
+    pub(super) fn line(&self) -> String {
+        let mut out = form_urlencoded::Serializer::new(String::new());
+        if !self.typed.is_empty() {
+            out.append_pair("q", &self.typed);
+        }
+        if self.order != Order::Risk {
+            out.append_pair("sort", self.order.as_str());
+        }
+        out.finish()
     }
 
     /// The address.
-    pub(super) fn href(&self) -> String {
-        let mut out = form_urlencoded::Serializer::new(String::new());
-        for (facet, value) in self.hidden() {
-            out.append_pair(facet, &value);
-        }
-        if !self.text.is_empty() {
-            out.append_pair("q", &self.text);
-        }
+    pub(crate) fn href(&self) -> String {
+        let mut line = self.line();
         if let Some(after) = &self.after {
-            out.append_pair("after", after);
+            let between = if line.is_empty() { "" } else { "&" };
+            line = format!("{line}{between}{}", crate::fixes::pair("after", after));
         }
-        let text = out.finish();
-        if text.is_empty() { "/findings".to_owned() } else { format!("/findings?{text}") }
-    }
-
-    /// The filter that the store understands; `found` is what the search text was found in.
-    pub(super) fn filter(&self, catalogue: &Catalogue, found: Option<Search>) -> FindingFilter {
-        FindingFilter {
-            states: self.parsed(Facet::State, FindingState::parse),
-            severities: self.parsed(Facet::Severity, Severity::parse),
-            checks: self.checks(catalogue, &[]),
-            accounts: self.of(Facet::Account).to_vec(),
-            regions: self.of(Facet::Region).to_vec(),
-            exposures: self.parsed(Facet::Exposure, Exposure::parse),
-            criticalities: self.parsed(Facet::Criticality, Criticality::parse),
-            sources: self.parsed(Facet::Source, |id| id.parse().ok()),
-            search: found,
-        }
-    }
-
-    fn parsed<T>(&self, facet: Facet, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
-        self.of(facet).iter().filter_map(|word| parse(word)).collect()
-    }
-
-    /// The checks that the chosen checks, layers and severities leave; none when nothing of the kind is chosen. Facets in
-    /// `but` do not count.
-    pub(super) fn checks(&self, catalogue: &Catalogue, but: &[Facet]) -> Option<Vec<String>> {
-        let chosen = |facet: Facet| if but.contains(&facet) { &[][..] } else { self.of(facet) };
-        let (ids, layers, severities) = (chosen(Facet::Check), chosen(Facet::Layer), chosen(Facet::Severity));
-        if ids.is_empty() && layers.is_empty() && severities.is_empty() {
-            return None;
-        }
-        let allows = |values: &[String], word: &str| values.is_empty() || values.iter().any(|value| value == word);
-        let left = catalogue.checks().filter(|check| {
-            allows(ids, &check.id)
-                && allows(layers, check.layer.as_str())
-                && allows(severities, check.severity.as_str())
-        });
-        Some(left.map(|check| check.id.clone()).collect())
+        if line.is_empty() { "/findings?q=".to_owned() } else { format!("/findings?{line}") }
     }
 }
 
-fn open() -> &'static String {
-    static OPEN: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| FindingState::Open.as_str().to_owned());
-    &OPEN
+/// The field that an address names by itself.
+fn field(key: &str) -> Option<Field> {
+    if key == "layer" { Some(Field::Key) } else { Field::parse(key) }
 }
 
-fn is_value(facet: Facet, word: &str) -> bool {
-    match facet {
-        Facet::State => word == ANY || FindingState::parse(word).is_some(),
-        Facet::Severity => Severity::parse(word).is_some(),
-        Facet::Layer => Layer::parse(word).is_some(),
-        Facet::Exposure => Exposure::parse(word).is_some(),
-        Facet::Criticality => Criticality::parse(word).is_some(),
-        Facet::Source => word.parse::<uuid::Uuid>().is_ok(),
-        Facet::Account | Facet::Region | Facet::Check => word.len() <= 200,
-    }
+/// Whether a value can be one of a field, so that a link with it means something.
+fn is_value(field: Field, value: &str) -> bool {
+    let word = Word::is(field, vec![value.to_owned()]).to_string();
+    parse(&word).is_ok_and(|read| read.words == [Word::is(field, vec![value.to_owned()])])
 }
 
 #[cfg(test)]
@@ -214,34 +185,45 @@ mod tests {
     #[test]
     fn a_bare_address_shows_what_is_open() {
         let query = Query::parse("");
-        assert_eq!(query.of(Facet::State), ["open"]);
-        assert_eq!(query.href(), "/findings");
+        assert_eq!(query.chosen(Field::State), ["open"]);
+        assert_eq!(query.href(), "/findings?q=");
     }
 
     #[test]
-    fn nonsense_is_left_out() {
-        let query =
-            Query::parse("/findings?state=broken&severity=huge&source=1&colour=red&severity=high&severity=high&q=%20");
-        assert_eq!(query.href(), "/findings?severity=high");
+    fn fields_by_themselves_become_words_and_nonsense_is_left_out() {
+        let query = Query::parse("/findings?state=broken&severity=huge&colour=red&severity=high&severity=high&q=%20");
+        assert_eq!(query.typed, "severity:high");
+        let several = Query::parse("/findings?layer=cloud&account=1&account=2&q=web&source=prod+registry");
+        assert_eq!(several.typed, "web key:cloud account:1,2 source:\"prod registry\"");
+        assert_eq!(Query::parse(&several.href()), several);
     }
 
     #[test]
     fn an_address_comes_back_from_what_it_says() {
-        let text = "/findings?state=open&state=accepted&severity=high&account=111122223333&q=a%26b";
-        let query = Query::parse(text);
+        let query = Query::parse("/findings?q=state%3Aopen%2Caccepted+severity%3E%3Dhigh+a%26b&sort=newest&after=1-x");
+        assert_eq!(query.filter.words.len(), 3);
         assert_eq!(Query::parse(&query.href()), query);
     }
 
     #[test]
-    fn taking_away_the_last_state_shows_all() {
-        let query = Query::parse("").toggled(Facet::State, "open");
-        assert_eq!(query.href(), "/findings?state=any");
-        assert!(query.of(Facet::State).is_empty());
+    fn a_mistake_keeps_what_was_typed() {
+        let query = Query::parse("/findings?q=severty%3Ahigh");
+        assert_eq!(query.typed, "severty:high");
+        assert!(query.mistake.is_some() && query.is_narrowed());
+    }
+
+    #[test]
+    fn taking_away_the_last_state_shows_all_and_taking_it_back_is_the_default() {
+        let all = Query::parse("").toggled(Field::State, "open");
+        assert_eq!(all.typed, "state:any");
+        assert!(all.chosen(Field::State).is_empty());
+        assert_eq!(all.toggled(Field::State, "open").typed, "");
+        assert_eq!(Query::parse("").toggled(Field::State, "accepted").typed, "state:open,accepted");
     }
 
     #[test]
     fn a_choice_begins_at_the_first_page() {
-        let query = Query::parse("/findings?after=40-x").toggled(Facet::Severity, "low");
-        assert_eq!(query.href(), "/findings?severity=low");
+        let query = Query::parse("/findings?after=40-x").toggled(Field::Severity, "low");
+        assert_eq!(query.href(), "/findings?q=severity%3Alow");
     }
 }

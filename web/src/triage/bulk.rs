@@ -3,7 +3,7 @@
 use super::{Reading, read_assign, read_due, tell_assigned};
 use crate::call::{Call, ReadPosture, Triage};
 use crate::error::WebError;
-use crate::findings;
+use crate::findings::{self, Reader};
 use crate::form::{Form, Pressed};
 use crate::frame::{Flash, Frame, Nav};
 use crate::route::Route;
@@ -107,7 +107,8 @@ impl Wanted {
             return Ok(());
         }
         let catalogue = call.catalogue();
-        let filter = findings::filter(&mut call.tx, catalogue, &self.q).await?;
+        let reader = Reader { me: call.actor.id, now: call.now };
+        let filter = findings::filter(&mut call.tx, catalogue, &self.q, reader).await?;
         if finding::matching(&mut call.tx, &filter).await? {
             let most = text::number(MOST_CHOSEN);
             return Err(WebError::Conflict(format!(

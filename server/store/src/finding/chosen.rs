@@ -1,9 +1,12 @@
 //! The findings that a person acts on at once: those that a list shows, or those that were ticked.
 
-use super::list::{FindingFilter, some, words};
+use super::filter::FindingFilter;
+use super::list::parts;
+use super::way::Ways;
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::id::FindingId;
+use sqlx::QueryBuilder;
 
 /// The most that one action concerns; who wants to move more narrows the list.
 pub const MOST_CHOSEN: i64 = 200_000;
@@ -14,38 +17,18 @@ pub const MOST_CHOSEN: i64 = 200_000;
 /// # Errors
 /// When the database does not answer.
 pub async fn matching(tx: &mut TenantTx, filter: &FindingFilter) -> Result<bool, StoreError> {
-    let states = if filter.states.is_empty() { &super::FindingState::ALL[..] } else { &filter.states };
-    let search = filter.search.as_ref();
-    let done = sqlx::query(
-        "create temporary table chosen on commit drop as
-         select f.finding_id from findings f
-         where f.tenant_id = $1 and f.state = any($2)
-           and ($3::text[] is null or f.check_id = any($3))
-           and ($4::text[] is null or f.account = any($4))
-           and ($5::text[] is null or f.region = any($5))
-           and ($6::text[] is null or f.exposure = any($6))
-           and ($7::text[] is null or f.criticality = any($7))
-           and ($8::uuid[] is null or f.source_id = any($8))
-           and ($9::text[] is null or f.severity = any($9))
-           and ($10::text[] is null or f.check_id = any($10) or f.resource_id = any($11))
-         limit $12",
-    )
-    .bind(tx.tenant().0)
-    .bind(states.iter().map(|state| state.as_str()).collect::<Vec<_>>())
-    .bind(filter.checks.as_deref())
-    .bind(some(&filter.accounts))
-    .bind(some(&filter.regions))
-    .bind(words(&filter.exposures, |exposure| exposure.as_str()))
-    .bind(words(&filter.criticalities, |criticality| criticality.as_str()))
-    .bind(some(&filter.sources))
-    .bind(words(&filter.severities, |severity| severity.as_str()))
-    .bind(search.map(|search| search.checks.clone()))
-    .bind(search.map(|search| search.resources.clone()))
-    .bind(MOST_CHOSEN + 1)
-    .execute(tx.conn())
-    .await?;
+    sqlx::query("create temporary table chosen (finding_id uuid primary key) on commit drop").execute(tx.conn()).await?;
+    let mut more = false;
+    for part in parts(filter) {
+        let ways = Ways::of(tx, &part).await?;
+        let mut sql = QueryBuilder::new("insert into chosen select finding_id from (");
+        ways.least.way.all(&part, &mut sql);
+        sql.push(") found limit ").push_bind(MOST_CHOSEN + 1).push(" on conflict do nothing");
+        let done = sql.build().persistent(false).execute(tx.conn()).await?;
+        more |= i64::try_from(done.rows_affected()).unwrap_or(i64::MAX) > MOST_CHOSEN;
+    }
     sqlx::query("analyze chosen").execute(tx.conn()).await?;
-    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX) > MOST_CHOSEN)
+    Ok(more)
 }
 
 /// Makes `chosen` of these findings. Returns how many of them are there.

@@ -4,9 +4,11 @@
 //! its state) reads a few hundred rows. Narrowed by two or more, the counts by everything are summed, where there are few
 //! enough of them; a tenant with more is shown the values without numbers rather than made to wait.
 
-use super::list::{FindingFilter, some, words};
+use super::filter::FindingFilter;
+use super::way::{self, FEW, Measured};
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use sqlx::{Postgres, QueryBuilder};
 use std::collections::BTreeMap;
 
 /// More rows of counts than this are not summed while somebody waits.
@@ -36,7 +38,147 @@ impl Facets {
     }
 }
 
+/// The values of a facet that any finding has or had, most findings first, at most `limit`: for patterns and completion.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn values(tx: &mut TenantTx, facet: &str, limit: i64) -> Result<Vec<FacetCount>, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "select value, sum(findings)::bigint as findings from finding_facets
+         where tenant_id = $1 and by_facet = '' and by_value = '' and facet = $2 and findings > 0
+         group by value order by findings desc, value limit $3",
+    )
+    .bind(tx.tenant().0)
+    .bind(facet)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|(value, findings)| FacetCount { value, findings }).collect())
+}
+
+/// The values of a label that begin with a text, in their order, at most `limit`, and each once.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn label_values(tx: &mut TenantTx, label: &str, begins: &str, limit: i64) -> Result<Vec<String>, StoreError> {
+    // From one value to the next, however many resources have it.
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "with recursive v (value) as (
+             (select value from resource_labels
+              where tenant_id = $1 and label = $2 and value >= $3 order by value limit 1)
+             union all
+             select (select l.value from resource_labels l
+                     where l.tenant_id = $1 and l.label = $2 and l.value > v.value order by l.value limit 1)
+             from v where v.value is not null
+         )
+         select value from v where starts_with(value, $3) limit $4",
+    )
+    .bind(tx.tenant().0)
+    .bind(label)
+    .bind(begins)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|(value,)| value).collect())
+}
+
+/// The keys of tags that resources have, in their order, at most `limit`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn tag_keys(tx: &mut TenantTx, limit: i64) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "with recursive l (label) as (
+             (select label from resource_labels where tenant_id = $1 and label >= 'tag:' order by label limit 1)
+             union all
+             select (select n.label from resource_labels n
+                     where n.tenant_id = $1 and n.label > l.label order by n.label limit 1)
+             from l where l.label is not null
+         )
+         select substr(label, 5) from l where starts_with(label, 'tag:') limit $2",
+    )
+    .bind(tx.tenant().0)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().map(|(key,)| key).collect())
+}
+
 type Rows = Vec<(String, String, i64)>;
+
+/// How many findings a filter leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Total {
+    Exactly(i64),
+    /// So many and more: counting stopped there.
+    MoreThan(i64),
+    /// Only counting them all would tell.
+    Unknown,
+}
+
+/// Counting stops here.
+const COUNTED: i64 = 1_000;
+
+/// Counts up to a thousand by the way that has the fewest findings, where these are few.
+pub(super) async fn count(tx: &mut TenantTx, filter: &FindingFilter, least: &Measured) -> Result<Total, StoreError> {
+    if least.findings > FEW {
+        return Ok(Total::Unknown);
+    }
+    let mut sql = QueryBuilder::new("select count(*) from (select 1 from (");
+    least.way.all(filter, &mut sql);
+    sql.push(") found limit ").push_bind(COUNTED + 1).push(") counted");
+    let (findings,): (i64,) = sql.build_query_as().persistent(false).fetch_one(tx.conn()).await?;
+    Ok(if findings > COUNTED { Total::MoreThan(COUNTED) } else { Total::Exactly(findings) })
+}
+
+/// How many findings the sums say that a filter leaves. None where the sums do not tell.
+pub(super) async fn by_sums(tx: &mut TenantTx, filter: &FindingFilter) -> Result<Option<i64>, StoreError> {
+    let of_resources = filter.search.as_ref().is_some_and(|search| !search.resources.is_empty());
+    if of_resources || !filter.more.is_empty() {
+        return Ok(None);
+    }
+    match narrowed_by(filter).as_slice() {
+        [] => way::summed(tx, filter, ("", None), ("exposure", None)).await.map(Some),
+        [(facet, values)] => way::summed(tx, filter, ("", None), (facet, Some(values.clone()))).await.map(Some),
+        [(by, values), (of, others)] => {
+            way::summed(tx, filter, (by, Some(values.clone())), (of, Some(others.clone()))).await.map(Some)
+        }
+        _ if few_counts(tx).await? => {
+            let states = filter.state_words();
+            let rows = summed(tx, filter).await?;
+            let of_states =
+                rows.iter().filter(|(facet, state, _)| facet == "state" && states.contains(&state.as_str()));
+            Ok(Some(of_states.map(|(.., findings)| findings).sum()))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether the sums of some two of its facets say that nothing can meet the filter.
+pub(super) async fn is_impossible(tx: &mut TenantTx, filter: &FindingFilter) -> Result<bool, StoreError> {
+    let facets = narrowed_by(&FindingFilter { search: None, ..filter.clone() });
+    if facets.is_empty() {
+        return Ok(false);
+    }
+    let mut sql = QueryBuilder::<Postgres>::new("select exists (select from (values (true)) one where false");
+    let pairs = facets.iter().enumerate().flat_map(|(at, by)| facets.iter().skip(at + 1).map(move |of| (by, of)));
+    let mut none = |by: Option<&(&'static str, Vec<String>)>, of: &(&'static str, Vec<String>)| {
+        sql.push(" or not exists (select from finding_facets where tenant_id = current_tenant() and findings > 0");
+        sql.push(" and state = any(").push_bind(filter.state_words()).push("::text[]) and by_facet = ");
+        sql.push_bind(by.map_or("", |by| by.0)).push(" and by_value = any(");
+        sql.push_bind(by.map_or_else(|| vec![String::new()], |by| by.1.clone())).push("::text[]) and facet = ");
+        sql.push_bind(of.0).push(" and value = any(").push_bind(of.1.clone()).push("::text[]))");
+    };
+    if let [only] = facets.as_slice() {
+        none(None, only);
+    }
+    for (by, of) in pairs {
+        none(Some(by), of);
+    }
+    sql.push(")");
+    let (impossible,): (bool,) = sql.build_query_as().persistent(false).fetch_one(tx.conn()).await?;
+    Ok(impossible)
+}
 
 /// Counts by every facet. A value of a facet counts what it would leave together with the other facets' filters.
 ///
@@ -56,12 +198,24 @@ pub async fn facets(tx: &mut TenantTx, filter: &FindingFilter) -> Result<Facets,
     }
 }
 
+/// The checks whose sums make up the filter; none for all.
+fn counted_checks(filter: &FindingFilter) -> Option<Vec<String>> {
+    let counted = filter.counted_checks.as_ref();
+    match &filter.search {
+        None => counted.cloned(),
+        Some(search) => {
+            let left = search.checks.iter().filter(|id| counted.is_none_or(|counted| counted.contains(id)));
+            Some(left.cloned().collect())
+        }
+    }
+}
+
 /// The facets that the filter narrows, but for the state, with the values left.
 fn narrowed_by(filter: &FindingFilter) -> Vec<(&'static str, Vec<String>)> {
     let owned = |words: Option<Vec<&'static str>>| words.map(|words| words.into_iter().map(str::to_owned).collect());
     let sources = filter.sources.iter().map(ToString::to_string).collect::<Vec<_>>();
     [
-        ("check", filter.checks.clone()),
+        ("check", counted_checks(filter)),
         ("source", some(&sources)),
         ("account", some(&filter.accounts)),
         ("region", some(&filter.regions)),
@@ -134,7 +288,7 @@ async fn summed(tx: &mut TenantTx, filter: &FindingFilter) -> Result<Rows, Store
          union all select 'criticality', criticality, sum(findings)::bigint from c where off & ~64 = 0 group by criticality",
     )
     .bind(tx.tenant().0)
-    .bind(&filter.checks)
+    .bind(counted_checks(filter))
     .bind(words(&filter.states, |state| state.as_str()))
     .bind(some(&filter.sources))
     .bind(some(&filter.accounts))
@@ -155,4 +309,13 @@ fn collect(rows: Rows, exact: bool) -> Facets {
         values.sort_by(|a, b| b.findings.cmp(&a.findings).then_with(|| a.value.cmp(&b.value)));
     }
     Facets { by_name, exact }
+}
+
+/// None for "not narrowed".
+fn some<T: Clone>(values: &[T]) -> Option<Vec<T>> {
+    if values.is_empty() { None } else { Some(values.to_vec()) }
+}
+
+fn words<T: Copy>(values: &[T], word: fn(T) -> &'static str) -> Option<Vec<&'static str>> {
+    if values.is_empty() { None } else { Some(values.iter().copied().map(word).collect()) }
 }

@@ -1,43 +1,59 @@
-//! The ranked list of findings, narrowed.
+//! The list of findings, narrowed and in an order.
 //!
-//! Whatever narrows it, a page is read from an index in the order of rank: from the ranking of all findings, from that
-//! of each check, or from that of each account; whichever the filter names. A risk follows from severity, exposure and
-//! criticality alone, so those three are a handful of places in the ranking of all: a risk, and the severities that come
-//! to it. They are read from the top until the page is full.
+//! Whatever narrows it, a page is read from an index in the order that is shown, by the way that has the fewest findings
+//! to look at ([`super::way`]); where these are few they are read all and sorted. Only where nothing rare narrows it and
+//! it is not ordered by rank is it read in the order of time.
 
-use super::FindingState;
+use super::facets::Total;
+use super::filter::{Condition, FindingFilter, What, narrowed};
+use super::way::{FEW, Way, Ways};
+use super::{FindingState, facets, rows_of};
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use chrono::{DateTime, Utc};
-use plumbline_core::risk::{Criticality, Exposure, Risk};
-use plumbline_core::verdict::Severity;
-use std::collections::{BTreeMap, BTreeSet};
+use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
-/// So many checks are each read in their own ranking; more are picked out of the ranking of all.
-const FEW: usize = 24;
-
-/// How a list of findings is narrowed. An empty list narrows nothing.
-#[derive(Debug, Clone, Default)]
-pub struct FindingFilter {
-    pub states: Vec<FindingState>,
-    pub severities: Vec<Severity>,
-    /// The checks that the filter's checks, layers and severities leave together; none for all.
-    pub checks: Option<Vec<String>>,
-    pub accounts: Vec<String>,
-    pub regions: Vec<String>,
-    pub exposures: Vec<Exposure>,
-    pub criticalities: Vec<Criticality>,
-    pub sources: Vec<Uuid>,
-    pub search: Option<Search>,
+/// What a list is ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Riskiest first.
+    #[default]
+    Risk,
+    /// What is due next first; only what is open and has a date.
+    Due,
+    Newest,
+    Oldest,
 }
 
-/// What a search text was found in: a finding matches by its check or by its resource.
-#[derive(Debug, Clone, Default)]
-pub struct Search {
-    pub checks: Vec<String>,
-    pub resources: Vec<Uuid>,
+impl Order {
+    pub const ALL: [Self; 4] = [Self::Risk, Self::Due, Self::Newest, Self::Oldest];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Risk => "risk",
+            Self::Due => "due",
+            Self::Newest => "newest",
+            Self::Oldest => "oldest",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|order| order.as_str() == word)
+    }
+
+    /// As SQL, of columns of `f`.
+    fn by(self) -> &'static str {
+        match self {
+            Self::Risk => "f.risk desc, f.finding_id",
+            Self::Due => "f.due_at, f.finding_id",
+            Self::Newest => "f.opened_at desc, f.finding_id desc",
+            Self::Oldest => "f.opened_at, f.finding_id",
+        }
+    }
 }
 
 /// One line of the list.
@@ -48,12 +64,20 @@ pub struct FindingRow {
     /// Which of several failures of the check this is; empty where there is one.
     pub subject: String,
     pub state: String,
+    /// Where its work stands.
+    pub stage: String,
     pub severity: String,
     pub risk: i16,
     pub account: String,
     pub region: String,
     pub exposure: String,
     pub criticality: String,
+    pub likelihood: String,
+    pub blast: String,
+    /// The name of the member whose it is; none too when they have left.
+    pub assignee: Option<String>,
+    pub team_id: Option<Uuid>,
+    pub due_at: Option<DateTime<Utc>>,
     pub resource_id: Uuid,
     pub resource_name: String,
     pub resource_kind: String,
@@ -61,239 +85,239 @@ pub struct FindingRow {
 }
 
 impl FindingRow {
+    /// Where it stands in the order of rank.
     pub(super) fn cursor(&self) -> String {
-        format!("{}-{}", self.risk, self.finding_id)
+        self.cursor_by(Order::Risk)
     }
-}
 
-/// Reads a cursor; one that is none begins at the top.
-pub(super) fn position(after: Option<&str>, top: i16) -> (i16, Uuid) {
-    after
-        .and_then(|text| text.split_once('-'))
-        .and_then(|(risk, id)| Some((risk.parse().ok()?, id.parse().ok()?)))
-        .map_or((top, Uuid::nil()), |(risk, id): (i16, Uuid)| (risk.min(top), id))
-}
-
-/// A place in the ranking: a risk, and the severities of the filter that come to it.
-type Place = (i16, Vec<Severity>);
-
-/// The places at which findings with the filter's factors are ranked, greatest risk first.
-fn places(filter: &FindingFilter) -> Vec<Place> {
-    let exposures = if filter.exposures.is_empty() { &Exposure::ALL[..] } else { &filter.exposures };
-    let criticalities = if filter.criticalities.is_empty() { &Criticality::ALL[..] } else { &filter.criticalities };
-    let mut places: BTreeMap<i16, BTreeSet<Severity>> = BTreeMap::new();
-    for &severity in severities(filter) {
-        for &exposure in exposures {
-            for &criticality in criticalities {
-                let risk = i16::try_from(Risk { severity, exposure, criticality }.shown()).unwrap_or(i16::MAX);
-                places.entry(risk).or_default().insert(severity);
-            }
+    fn place(&self, order: Order) -> i64 {
+        match order {
+            Order::Risk => i64::from(self.risk),
+            Order::Due => self.due_at.map_or(i64::MAX, |at| at.timestamp_micros()),
+            Order::Newest | Order::Oldest => self.opened_at.timestamp_micros(),
         }
     }
-    places.into_iter().rev().map(|(risk, severities)| (risk, severities.into_iter().collect())).collect()
+
+    fn cursor_by(&self, order: Order) -> String {
+        format!("{}-{}", self.place(order), self.finding_id)
+    }
 }
 
-/// The severities that the filter leaves.
-fn severities(filter: &FindingFilter) -> &[Severity] {
-    if filter.severities.is_empty() { &Severity::ALL } else { &filter.severities }
+/// Reads a cursor of the ranking; one that is none begins at the top.
+pub(super) fn position(after: Option<&str>, top: i16) -> (i16, Uuid) {
+    let place = after.and_then(place).and_then(|(risk, id)| Some((i16::try_from(risk).ok()?, id)));
+    place.map_or((top, Uuid::nil()), |(risk, id)| (risk.min(top), id))
 }
 
-// Each arm of the union begins at one place of an index and stops after a page.
-macro_rules! ranked {
-    ($each:literal, $narrowed:literal) => {
-        concat!(
-            "with top as (
-                 select x.finding_id, x.risk from unnest($2::text[]) s (state) ",
-            $each,
-            " cross join lateral (
-                     (select f.finding_id, f.risk from findings f
-                      where f.tenant_id = $1 and f.state = s.state and f.risk = $10 and f.finding_id > $11 ",
-            $narrowed,
-            narrowed!(),
-            "         order by f.finding_id limit $12)
-                     union all
-                     (select f.finding_id, f.risk from findings f
-                      where f.tenant_id = $1 and f.state = s.state and f.risk < $10 and f.risk >= $9 ",
-            $narrowed,
-            narrowed!(),
-            "         order by f.risk desc, f.finding_id limit $12)
-                 ) x order by x.risk desc, x.finding_id limit $12
-             ) ",
-            shown!()
-        )
-    };
+/// A place in an order, and the finding there.
+type Place = (i64, Uuid);
+
+fn place(after: &str) -> Option<Place> {
+    let (place, id) = after.split_once('-')?;
+    Some((place.parse().ok()?, id.parse().ok()?))
 }
 
-// In a form that no index answers: an index that is asked for several values is not read in order, and all that it finds
-// would be sorted. What a page is read by is the arm's own equality.
-macro_rules! narrowed {
-    () => {
-        " and ($3::text[] is null or array_position($3, f.check_id) is not null)
-          and ($4::text[] is null or array_position($4, f.account) is not null)
-          and ($5::text[] is null or array_position($5, f.region) is not null)
-          and ($6::text[] is null or array_position($6, f.exposure) is not null)
-          and ($7::text[] is null or array_position($7, f.criticality) is not null)
-          and ($8::uuid[] is null or array_position($8, f.source_id) is not null)
-          and array_position($13::text[], f.severity) is not null
-          and ($14::uuid[] is null or array_position($14, f.resource_id) is not null)
-        "
-    };
+fn smallint(risk: i64) -> i16 {
+    i16::try_from(risk).unwrap_or(i16::MAX)
 }
 
-macro_rules! shown {
-    () => {
-        "select f.finding_id, f.check_id, f.subject, f.state, f.severity, f.risk, f.account, f.region, f.exposure,
-             f.criticality, f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at
-         from top
-         join findings f on f.tenant_id = $1 and f.finding_id = top.finding_id
-         join resources r on r.tenant_id = $1 and r.resource_id = f.resource_id
-         order by top.risk desc, top.finding_id"
-    };
-}
-
-const OF_ALL: &str = ranked!("cross join unnest($13::text[]) e (severity)", "and f.severity = e.severity");
-const OF_PLACE: &str = concat!(
-    "with top as (
-         select x.finding_id, x.risk from unnest($2::text[]) s (state) cross join unnest($13::text[]) e (severity)
-         cross join lateral (
-             select f.finding_id, f.risk from findings f
-             where f.tenant_id = $1 and f.state = s.state and f.severity = e.severity and f.risk = $10 and f.risk >= $9
-               and f.finding_id > $11 ",
-    narrowed!(),
-    "        order by f.finding_id limit $12
-         ) x order by x.finding_id limit $12
-     ) ",
-    shown!()
-);
-const OF_CHECKS: &str = ranked!("cross join unnest($3::text[]) e (check_id)", "and f.check_id = e.check_id");
-const OF_ACCOUNTS: &str = ranked!("cross join unnest($4::text[]) e (account)", "and f.account = e.account");
-// A search finds few resources and a resource has few findings, so these may be sorted.
-const OF_RESOURCES: &str =
-    ranked!("cross join unnest($14::uuid[]) e (resource_id)", "and f.resource_id = e.resource_id");
-
-/// A page of the findings that the filter leaves, riskiest first.
+/// A page of the findings that the filter leaves.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn list(
     tx: &mut TenantTx,
     filter: &FindingFilter,
+    order: Order,
     page: &PageRequest,
 ) -> Result<Page<FindingRow>, StoreError> {
-    let Some(search) = &filter.search else {
-        let rows = rows(tx, filter, filter.checks.clone(), None, page).await?;
-        return Ok(Page::cut(rows, page.size, FindingRow::cursor));
-    };
-    let checks = match &filter.checks {
-        None => search.checks.clone(),
-        Some(left) => search.checks.iter().filter(|check| left.contains(check)).cloned().collect(),
-    };
-    let mut found = rows(tx, filter, Some(checks), None, page).await?;
-    found.extend(rows(tx, filter, filter.checks.clone(), Some(search.resources.clone()), page).await?);
-    found.sort_by_key(|row| (std::cmp::Reverse(row.risk), row.finding_id));
-    found.dedup_by_key(|row| row.finding_id);
-    Ok(Page::cut(found, page.size, FindingRow::cursor))
+    Ok(counted_list(tx, filter, order, page).await?.0)
 }
 
-/// Up to one more than a page of rows.
-async fn rows(
+/// A page of the findings that the filter leaves, and how many it leaves in all.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn counted_list(
     tx: &mut TenantTx,
     filter: &FindingFilter,
-    checks: Option<Vec<String>>,
-    resources: Option<Vec<Uuid>>,
+    order: Order,
     page: &PageRequest,
-) -> Result<Vec<FindingRow>, StoreError> {
-    let few_checks = checks.as_ref().is_some_and(|checks| checks.len() <= FEW);
-    let of_risks = !(filter.severities.is_empty() && filter.exposures.is_empty() && filter.criticalities.is_empty());
-    let sql = match resources {
-        Some(_) => OF_RESOURCES,
-        None if few_checks => OF_CHECKS,
-        None if !filter.accounts.is_empty() => OF_ACCOUNTS,
-        None if of_risks => return of_places(tx, filter, checks.as_deref(), page).await,
-        None => OF_ALL,
+) -> Result<(Page<FindingRow>, Total), StoreError> {
+    let nothing = (Page { items: Vec::new(), next: None }, Total::Exactly(0));
+    // A date is what is open has.
+    let open = FindingFilter { states: vec![FindingState::Open], ..filter.clone() };
+    let filter = match order {
+        Order::Due if filter.states.is_empty() || filter.states.contains(&FindingState::Open) => &open,
+        Order::Due => return Ok(nothing),
+        _ => filter,
     };
-    let places = places(filter);
-    let (top, low) = places.first().zip(places.last()).map_or((i16::MAX, 0), |(first, last)| (first.0, last.0));
-    let part = Part {
-        checks: checks.as_deref(),
-        resources: resources.as_deref(),
-        severities: severities(filter),
-        low,
-        after: position(page.after.as_deref(), top),
-        limit: page.size + 1,
-    };
-    read(tx, sql, filter, &part).await
-}
-
-/// Place by place, from the top or from where the page begins, until there are enough.
-async fn of_places(
-    tx: &mut TenantTx,
-    filter: &FindingFilter,
-    checks: Option<&[String]>,
-    page: &PageRequest,
-) -> Result<Vec<FindingRow>, StoreError> {
-    let after = position(page.after.as_deref(), i16::MAX);
-    let mut limit = page.size + 1;
-    let mut found = Vec::new();
-    for (risk, severities) in places(filter).iter().filter(|(risk, _)| *risk <= after.0) {
-        let from = if *risk == after.0 { after.1 } else { Uuid::nil() };
-        let part = Part { checks, resources: None, severities, low: *risk, after: (*risk, from), limit };
-        let rows = read(tx, OF_PLACE, filter, &part).await?;
-        limit -= i64::try_from(rows.len()).unwrap_or(limit);
-        found.extend(rows);
-        if limit <= 0 {
-            break;
+    if filter.nothing || facets::is_impossible(tx, filter).await? {
+        return Ok(nothing);
+    }
+    let sums = facets::by_sums(tx, filter).await?;
+    if sums == Some(0) {
+        return Ok(nothing);
+    }
+    let part = Part { order, after: page.after.as_deref().and_then(place), limit: page.size + 1 };
+    let (mut found, mut counted) = (Vec::new(), Total::Unknown);
+    for filter in parts(filter) {
+        let ways = Ways::of(tx, &filter).await?;
+        found.extend(part.read(tx, &filter, &ways).await?);
+        if sums.is_none() && filter.search.is_none() {
+            counted = facets::count(tx, &filter, &ways.least).await?;
         }
     }
-    Ok(found)
+    sort(&mut found, order);
+    found.dedup_by_key(|row| row.finding_id);
+    let total = match sums {
+        // Dates are not summed: of the open, some have none.
+        _ if order == Order::Due => Total::Unknown,
+        Some(findings) => Total::Exactly(findings),
+        None if filter.search.is_some() => Total::Unknown,
+        None => counted,
+    };
+    Ok((Page::cut(found, page.size, |row| row.cursor_by(order)), total))
 }
 
-/// The part of the ranking that one statement reads.
-struct Part<'a> {
-    checks: Option<&'a [String]>,
-    resources: Option<&'a [Uuid]>,
-    severities: &'a [Severity],
-    /// The least risk.
-    low: i16,
-    /// The risk and id after which it begins.
-    after: (i16, Uuid),
+fn sort(rows: &mut [FindingRow], order: Order) {
+    rows.sort_by(|a, b| {
+        let (places, ids) = (a.place(order).cmp(&b.place(order)), a.finding_id.cmp(&b.finding_id));
+        match order {
+            Order::Risk => places.reverse().then(ids),
+            Order::Newest => places.then(ids).reverse(),
+            Order::Due | Order::Oldest => places.then(ids),
+        }
+    });
+}
+
+/// A search is two lists: what it found by checks, and by resources.
+pub(super) fn parts(filter: &FindingFilter) -> Vec<FindingFilter> {
+    let Some(search) = &filter.search else { return vec![filter.clone()] };
+    let rest = FindingFilter { search: None, ..filter.clone() };
+    let mut parts = Vec::new();
+    if !search.resources.is_empty() {
+        let mut by_resource = rest.clone();
+        by_resource.more.push(Condition { not: false, what: What::Of(search.resources.clone()) });
+        parts.push(by_resource);
+    }
+    let left = |check: &&String| filter.checks.as_ref().is_none_or(|checks| checks.contains(check));
+    let checks: Vec<String> = search.checks.iter().filter(left).cloned().collect();
+    if !checks.is_empty() {
+        parts.push(FindingFilter { checks: Some(checks), ..rest });
+    }
+    parts
+}
+
+/// Which part of a list is read.
+struct Part {
+    order: Order,
+    after: Option<Place>,
     limit: i64,
 }
 
-async fn read(
-    tx: &mut TenantTx,
-    sql: &'static str,
-    filter: &FindingFilter,
-    part: &Part<'_>,
-) -> Result<Vec<FindingRow>, StoreError> {
-    let states = if filter.states.is_empty() { &FindingState::ALL[..] } else { &filter.states };
-    let rows = sqlx::query_as(sql)
-        .bind(tx.tenant().0)
-        .bind(states.iter().map(|state| state.as_str()).collect::<Vec<_>>())
-        .bind(part.checks)
-        .bind(some(&filter.accounts))
-        .bind(some(&filter.regions))
-        .bind(words(&filter.exposures, |e| e.as_str()))
-        .bind(words(&filter.criticalities, |c| c.as_str()))
-        .bind(some(&filter.sources))
-        .bind(part.low)
-        .bind(part.after.0)
-        .bind(part.after.1)
-        .bind(part.limit)
-        .bind(part.severities.iter().map(|severity| severity.as_str()).collect::<Vec<_>>())
-        .bind(part.resources)
-        .fetch_all(tx.conn())
-        .await?;
-    Ok(rows)
-}
+impl Part {
+    async fn read(
+        &self,
+        tx: &mut TenantTx,
+        filter: &FindingFilter,
+        ways: &Ways,
+    ) -> Result<Vec<FindingRow>, StoreError> {
+        let mut sql = QueryBuilder::new("with ");
+        match self.order {
+            Order::Risk if ways.best.is_ranked() => self.ranked(&ways.best, filter, &mut sql),
+            Order::Risk => self.sorted(&ways.best, filter, &mut sql),
+            _ if ways.least.findings <= FEW => self.sorted(&ways.least.way, filter, &mut sql),
+            _ => self.timed(filter, &mut sql),
+        }
+        sql.push(rows_of!("top t join findings f on f.tenant_id = current_tenant() and f.finding_id = t.finding_id"));
+        sql.push(" order by ").push(self.order.by());
+        Ok(sql.build_query_as().persistent(false).fetch_all(tx.conn()).await?)
+    }
 
-/// None for "not narrowed".
-pub(super) fn some<T: Clone>(values: &[T]) -> Option<Vec<T>> {
-    if values.is_empty() { None } else { Some(values.to_vec()) }
-}
+    /// Arm by arm in the order of rank, a page of each.
+    fn ranked(&self, way: &Way, filter: &FindingFilter, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("top as (select x.finding_id from (");
+        way.arms(filter, sql);
+        sql.push(") e cross join lateral (");
+        if let Some((risk, id)) = self.after.map(|(risk, id)| (smallint(risk), id)) {
+            // Those of the same risk are a range of their own, or all that came before would be read again.
+            self.arm(way, filter, sql, |sql| {
+                sql.push(" and f.risk = ").push_bind(risk).push(" and f.finding_id > ").push_bind(id);
+            });
+            sql.push(" union all ");
+        }
+        self.arm(way, filter, sql, |sql| {
+            if let Some((risk, _)) = self.after {
+                sql.push(" and f.risk < ").push_bind(smallint(risk));
+            }
+        });
+        sql.push(") x order by x.risk desc, x.finding_id limit ").push_bind(self.limit).push(") ");
+    }
 
-pub(super) fn words<T: Copy>(values: &[T], word: fn(T) -> &'static str) -> Option<Vec<&'static str>> {
-    if values.is_empty() { None } else { Some(values.iter().copied().map(word).collect()) }
+    fn arm(
+        &self,
+        way: &Way,
+        filter: &FindingFilter,
+        sql: &mut QueryBuilder<Postgres>,
+        begins: impl FnOnce(&mut QueryBuilder<Postgres>),
+    ) {
+        sql.push("(select f.finding_id, f.risk from findings f where f.tenant_id = current_tenant()");
+        way.equality(sql);
+        begins(sql);
+        narrowed(filter, sql);
+        sql.push(" order by f.risk desc, f.finding_id limit ").push_bind(self.limit).push(")");
+    }
+
+    /// All that a way has, sorted.
+    fn sorted(&self, way: &Way, filter: &FindingFilter, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("chosen as materialized (");
+        way.all(filter, sql);
+        sql.push("), top as (select f.finding_id from chosen f where true");
+        if self.order == Order::Due {
+            sql.push(" and f.due_at is not null");
+        }
+        self.begins(sql);
+        sql.push(" order by ").push(self.order.by()).push(" limit ").push_bind(self.limit).push(") ");
+    }
+
+    /// In the order of time.
+    fn timed(&self, filter: &FindingFilter, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("top as (select f.finding_id from unnest(");
+        let states = if self.order == Order::Due { vec!["open"] } else { filter.state_words() };
+        sql.push_bind(states).push(
+            "::text[]) e (state) cross join lateral (select f.finding_id, f.opened_at, f.due_at from findings f
+             where f.tenant_id = current_tenant() and f.state = e.state",
+        );
+        if self.order == Order::Due {
+            sql.push(" and f.state = 'open' and f.due_at is not null");
+        }
+        self.begins(sql);
+        narrowed(filter, sql);
+        sql.push(" order by ").push(self.order.by()).push(" limit ").push_bind(self.limit);
+        sql.push(") f order by ").push(self.order.by()).push(" limit ").push_bind(self.limit).push(") ");
+    }
+
+    /// Where the page begins.
+    fn begins(&self, sql: &mut QueryBuilder<Postgres>) {
+        let Some((place, id)) = self.after else { return };
+        let at = DateTime::from_timestamp_micros(place).unwrap_or_default();
+        match self.order {
+            Order::Risk => {
+                sql.push(" and (f.risk < ").push_bind(place).push(" or (f.risk = ").push_bind(place);
+                sql.push(" and f.finding_id > ").push_bind(id).push("))");
+            }
+            Order::Due => {
+                sql.push(" and (f.due_at, f.finding_id) > (").push_bind(at).push(", ").push_bind(id).push(")");
+            }
+            Order::Oldest => {
+                sql.push(" and (f.opened_at, f.finding_id) > (").push_bind(at).push(", ").push_bind(id).push(")");
+            }
+            Order::Newest => {
+                sql.push(" and (f.opened_at, f.finding_id) < (").push_bind(at).push(", ").push_bind(id).push(")");
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -305,14 +329,5 @@ mod tests {
         for text in [None, Some(""), Some("x-y"), Some("7"), Some("7-zzz")] {
             assert_eq!(position(text, 40), (40, Uuid::nil()), "{text:?}");
         }
-    }
-
-    #[test]
-    fn the_factors_leave_a_handful_of_places() {
-        let risks = |filter: &FindingFilter| places(filter).into_iter().map(|(risk, _)| risk).collect::<Vec<_>>();
-        let all = risks(&FindingFilter::default());
-        assert_eq!((all.first(), all.last()), (Some(&100), Some(&1)));
-        let low = risks(&FindingFilter { severities: vec![Severity::Low], ..FindingFilter::default() });
-        assert_eq!(low, [4, 2, 1], "a low finding never ranks high");
     }
 }
