@@ -196,6 +196,17 @@ async fn pages_of(admin: &mut PgConnection, tenant: TenantId) -> anyhow::Result<
         ),
         ("findings in every state", vec!["/findings?state=any".to_owned()]),
         (
+            "findings by what has no sums",
+            each(
+                "/findings?q=",
+                &["age%3C1d", "age%3E30d", "overdue", "unassigned", "likelihood%3Aexploited", "-key%3Acloud"]
+                    .map(str::to_owned),
+            ),
+        ),
+        ("findings by tag", vec!["/findings?q=tag%3Ateam%3Dpayments".to_owned()]),
+        ("findings, newest, oldest, due", each("/findings?sort=", &["newest", "oldest", "due"].map(str::to_owned))),
+        ("findings of which there are none", vec!["/findings?region=nowhere&severity=high".to_owned()]),
+        (
             "findings searched by check",
             ["encrypt", "public", "logging"].map(|word| format!("/findings?q={word}")).to_vec(),
         ),
