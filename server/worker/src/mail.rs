@@ -149,7 +149,7 @@ mod tests {
             subject: "3 findings were assigned to you".to_owned(),
             lines: vec![Line {
                 subject: "3 findings were assigned to you".to_owned(),
-                link: "/findings?x=1".to_owned(),
+                link: "/findings/1".to_owned(),
             }],
             attempt: 1,
         };
@@ -158,7 +158,7 @@ mod tests {
             String::from_utf8(mailer.message(TenantId(Uuid::nil()), &mail).expect("a mail").formatted()).expect("text");
 
         assert!(text.contains("Message-ID: <00000000000000000000000000000000.7@plumbline.example.com>"), "{text}");
-        assert!(text.contains("https://plumbline.example.com/findings?x=1") && text.contains("text/plain"), "{text}");
+        assert!(text.contains("https://plumbline.example.com/findings/1") && text.contains("text/plain"), "{text}");
         let twice = Mail { subject: "a\r\nBcc: other@example.com".to_owned(), ..mail };
         let sent = mailer.message(TenantId(Uuid::nil()), &twice).map(|message| message.formatted());
         let text = sent.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();

@@ -3,6 +3,7 @@
 
 mod estate;
 mod image_rules;
+mod mail;
 mod matching;
 mod queue;
 mod reach;

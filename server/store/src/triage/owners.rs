@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Resources whose findings one transaction gives to their owners.
-const BATCH: i64 = 20_000;
+const BATCH: i64 = 5_000;
 
 /// The rules as they were typed.
 #[derive(Debug, Clone, Default)]
@@ -106,11 +106,13 @@ impl Known {
 #[derive(Default)]
 struct Columns {
     line: Vec<i32>,
+    rough_path: Vec<Option<String>>,
     path: Vec<Option<String>>,
     tag: Vec<Option<String>>,
     tag_value: Vec<Option<String>>,
     account: Vec<Option<String>>,
     namespace: Vec<Option<String>>,
+    rough_repository: Vec<Option<String>>,
     repository: Vec<Option<String>>,
     kind: Vec<Option<String>>,
     source: Vec<Option<String>>,
@@ -141,44 +143,52 @@ impl Columns {
     fn push(&mut self, rule: Rule) {
         let (tag, tag_value) = rule.tag.unzip();
         self.line.push(i32::try_from(rule.line).unwrap_or(i32::MAX));
-        self.path.push(rule.path);
+        let (rough, exact) = rule.path.map(|path| (path.rough, path.exact)).unzip();
+        self.rough_path.push(rough);
+        self.path.push(exact);
         self.tag.push(tag);
         self.tag_value.push(tag_value);
         self.account.push(rule.account);
         self.namespace.push(rule.namespace);
-        self.repository.push(rule.repository);
+        let (rough, exact) = rule.repository.map(|path| (path.rough, path.exact)).unzip();
+        self.rough_repository.push(rough);
+        self.repository.push(exact);
         self.kind.push(rule.kind);
         self.source.push(rule.source);
         self.name.push(rule.name);
     }
 }
 
-// The owner of each resource `r`, by the last rule that matches it. Parameters 2 to 13 are the columns of the rules.
+// The owner of each resource `r`, by the last rule that matches it. Parameters 2 to 15 are the columns of the rules. The rough
+// patterns stand first: Postgres keeps few regular expressions compiled, and reading one anew takes longer than all else.
 macro_rules! owned {
     ($resources:literal, $then:literal) => {
         concat!(
             "with rules as materialized (
                  select * from unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                     $9::text[], $10::text[], $11::text[], $12::uuid[], $13::uuid[])
-                     as u (line, path, tag, tag_value, account, namespace, repository, kind, source, name, team, person)
+                     $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::uuid[], $15::uuid[])
+                     as u (line, rough_path, path, tag, tag_value, account, namespace, rough_repository, repository, kind,
+                         source, name, team, person)
              ), batch as materialized (",
             $resources,
-            "), owned as (
+            "), owned as materialized (
                  select r.resource_id, w.team, w.person
                  from batch b
                  join resources r on r.tenant_id = $1 and r.resource_id = b.resource_id
                  join sources s on s.tenant_id = $1 and s.source_id = r.source_id
                  left join lateral (
                      select u.team, u.person from rules u
-                     where (u.path is null or r.account || '/' || r.region || '/' || r.name ~ u.path)
-                       and (u.tag is null or r.tags->>u.tag ~ u.tag_value)
-                       and (u.account is null or r.account ~ u.account)
-                       and (u.namespace is null or r.kind like 'kubernetes.%' and r.region ~ u.namespace)
+                     where (u.path is null or r.account || '/' || r.region || '/' || r.name like u.rough_path
+                           and r.account || '/' || r.region || '/' || r.name ~ u.path)
+                       and (u.tag is null or r.tags->>u.tag like u.tag_value)
+                       and (u.account is null or r.account like u.account)
+                       and (u.namespace is null or r.kind like 'kubernetes.%' and r.region like u.namespace)
                        and (u.repository is null or r.kind in ('image', 'registry.repository')
+                           and r.account || '/' || r.region like u.rough_repository
                            and r.account || '/' || r.region ~ u.repository)
-                       and (u.kind is null or r.kind ~ u.kind)
-                       and (u.source is null or s.name ~ u.source)
-                       and (u.name is null or r.name ~ u.name)
+                       and (u.kind is null or r.kind like u.kind)
+                       and (u.source is null or s.name like u.source)
+                       and (u.name is null or r.name like u.name)
                      order by u.line desc limit 1
                  ) w on true
              ) ",
@@ -192,11 +202,13 @@ macro_rules! bind {
         $query
             .bind($tx.tenant().0)
             .bind($columns.line)
+            .bind($columns.rough_path)
             .bind($columns.path)
             .bind($columns.tag)
             .bind($columns.tag_value)
             .bind($columns.account)
             .bind($columns.namespace)
+            .bind($columns.rough_repository)
             .bind($columns.repository)
             .bind($columns.kind)
             .bind($columns.source)
@@ -228,16 +240,22 @@ pub(crate) async fn own_opened(tx: &mut TenantTx) -> Result<(), StoreError> {
 /// When the database does not answer.
 pub async fn apply_owners(tx: &mut TenantTx, after: Uuid) -> Result<Option<Uuid>, StoreError> {
     let columns = Columns::read(tx).await?.unwrap_or_default();
-    let query = sqlx::query_scalar(owned!(
-        "select resource_id from resources where tenant_id = $1 and resource_id > $14 order by resource_id limit $15",
-        ", given as (
-             update findings f set team_id = o.team, assignee_id = o.person from owned o
-             where f.tenant_id = $1 and f.resource_id = o.resource_id and f.state = 'open' and not f.owned_by_hand
-               and (f.team_id is distinct from o.team or f.assignee_id is distinct from o.person)
-         )
-         select resource_id from batch order by resource_id offset $15 - 1"
+    let last: Option<Uuid> = sqlx::query_scalar(
+        "select resource_id from resources where tenant_id = $1 and resource_id > $2 order by resource_id offset $3 limit 1",
+    )
+    .bind(tx.tenant().0)
+    .bind(after)
+    .bind(BATCH - 1)
+    .fetch_optional(tx.conn())
+    .await?;
+    let query = sqlx::query(owned!(
+        "select resource_id from resources where tenant_id = $1 and resource_id > $16 and resource_id <= $17",
+        "update findings f set team_id = o.team, assignee_id = o.person from owned o
+         where f.tenant_id = $1 and f.resource_id = o.resource_id and f.resource_id > $16 and f.resource_id <= $17
+           and f.state = 'open' and not f.owned_by_hand
+           and (f.team_id is distinct from o.team or f.assignee_id is distinct from o.person)"
     ));
-    let last: Option<Uuid> = bind!(query, tx, columns).bind(after).bind(BATCH).fetch_optional(tx.conn()).await?;
+    bind!(query, tx, columns).bind(after).bind(last.unwrap_or(Uuid::max())).execute(tx.conn()).await?;
     Ok(last)
 }
 

@@ -132,24 +132,27 @@ pub async fn preview_policy(tx: &mut TenantTx, next: &Policy, now: DateTime<Utc>
 pub async fn apply_due(tx: &mut TenantTx, after: Uuid) -> Result<Option<Uuid>, StoreError> {
     let days = Days::read(tx).await?;
     let last: Option<Uuid> = sqlx::query_scalar(
-        "with batch as (
-             select finding_id from findings where tenant_id = $1 and finding_id > $2 order by finding_id limit $6
-         ), given as (
-             update findings f set due_at = due_after(coalesce(f.due_from, f.opened_at), p.days)
-             from batch b, unnest($3::text[], $4::text[], $5::int[]) as p (severity, exposure, days)
-             where f.tenant_id = $1 and f.finding_id = b.finding_id and f.state = 'open' and not f.due_by_hand
-               and p.severity = f.severity and p.exposure = f.exposure
-               and f.due_at is distinct from due_after(coalesce(f.due_from, f.opened_at), p.days)
-         )
-         select finding_id from batch order by finding_id offset $6 - 1",
+        "select finding_id from findings where tenant_id = $1 and finding_id > $2 order by finding_id offset $3 limit 1",
     )
     .bind(tx.tenant().0)
     .bind(after)
+    .bind(BATCH - 1)
+    .fetch_optional(tx.conn())
+    .await?;
+    sqlx::query(
+        "update findings f set due_at = due_after(coalesce(f.due_from, f.opened_at), p.days)
+         from unnest($4::text[], $5::text[], $6::int[]) as p (severity, exposure, days)
+         where f.tenant_id = $1 and f.finding_id > $2 and f.finding_id <= $3 and f.state = 'open' and not f.due_by_hand
+           and p.severity = f.severity and p.exposure = f.exposure
+           and f.due_at is distinct from due_after(coalesce(f.due_from, f.opened_at), p.days)",
+    )
+    .bind(tx.tenant().0)
+    .bind(after)
+    .bind(last.unwrap_or(Uuid::max()))
     .bind(days.severities)
     .bind(days.exposures)
     .bind(days.days)
-    .bind(BATCH)
-    .fetch_optional(tx.conn())
+    .execute(tx.conn())
     .await?;
     Ok(last)
 }
