@@ -1,7 +1,7 @@
 //! One of each thing that a link can name, put straight into the tables: what tests of routes need and no more.
 
 use crate::app::{TestApp, noon};
-use plumbline_core::id::{BillId, FindingId, FixId, PersonId, ResourceId, RunId, SourceId};
+use plumbline_core::id::{BillId, ExceptionId, FindingId, FixId, PersonId, ResourceId, RunId, SourceId, TrackerId};
 use plumbline_software::layer::Software;
 use plumbline_store::tenant::Tenant;
 use sqlx::AssertSqlSafe;
@@ -21,6 +21,8 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
     let image = ResourceId::derive(source, "registry.example.com/shop@sha256:a");
     let component = ResourceId::derive(source, "lodash");
     let bill = BillId::mint(&app.mint);
+    let exception = ExceptionId::mint(&app.mint);
+    let tracker = TrackerId::mint(&app.mint);
     let software = hex(&Software::default().pack());
     let (t, now) = (tenant.id, noon().to_rfc3339());
     let sql = format!(
@@ -53,7 +55,14 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
              'normal', 700, 20, '{fix}', '{{}}', '', '{now}', '{now}');
          insert into fixes (tenant_id, fix_id, source_id, fix_key, target, account, region, open_findings, resources, loss, gain)
          values ('{t}', '{fix}', '{source}', '{fix_key}', '111122223333', '111122223333', 'eu-west-1', 1, 1, 700, 1.5);
-         insert into fix_checks (tenant_id, fix_id, check_id, findings, loss) values ('{t}', '{fix}', '{check}', 1, 700);",
+         insert into fix_checks (tenant_id, fix_id, check_id, findings, loss) values ('{t}', '{fix}', '{check}', 1, 700);
+         insert into exceptions (tenant_id, exception_id, finding_id, scope, reason, requested_by, created_at, expires_at)
+         values ('{t}', '{exception}', '{finding}', '{{\"finding\": \"{finding}\"}}', 'known for the length of a test',
+             '{member}', '{now}', '{now}'::timestamptz + interval '30 days');
+         insert into trackers (tenant_id, tracker_id, kind, name, base_url, project, settings, created_at)
+         values ('{t}', '{tracker}', 'github', 'Issues', 'https://api.github.com', 'shop/api', '{{}}', '{now}');
+         insert into exception_attachments (tenant_id, exception_id, name, media_type, content)
+         values ('{t}', '{exception}', 'attachment.txt', 'text/plain', 'seen');",
         kind = check.kind,
         check = check.id,
         fix_key = check.fix_key,
@@ -68,6 +77,8 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
         ("bill", bill.to_string()),
         ("finding", finding.to_string()),
         ("fix", fix.to_string()),
+        ("exception", exception.to_string()),
+        ("tracker", tracker.to_string()),
         ("person", member.to_string()),
     ])
 }

@@ -5,7 +5,7 @@ use plumbline_policy::Catalogue;
 use plumbline_web::route::{Route, table};
 
 /// One field of every name that any form has, each with a value that makes sense.
-pub const FIELDS: [(&str, &str); 33] = [
+pub const FIELDS: [(&str, &str); 34] = [
     ("role", "analyst"),
     ("email", "new@example.com"),
     ("name", "New Person"),
@@ -38,6 +38,7 @@ pub const FIELDS: [(&str, &str); 33] = [
     ("document", ""),
     ("sources", "registry.example.com/base/**"),
     ("hashes", "aa00000000000000000000000000000000000000000000000000000000000001  dropper"),
+    ("as_kind", "accepted_risk"),
     ("sha256", "aa00000000000000000000000000000000000000000000000000000000000002"),
 ];
 

@@ -4,11 +4,13 @@ use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
 use crate::frame::{Frame, Nav};
 use crate::route::Route;
+use crate::trackers::Tickets;
 use crate::{text, words};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use plumbline_core::id::FixId;
 use plumbline_core::layer::Layer;
+use plumbline_core::role::Permission;
 use plumbline_policy::{Catalogue, Check};
 use plumbline_store::fix::FixRow;
 use plumbline_store::{PageRequest, StoreError, TenantTx, finding, fix, posture};
@@ -35,7 +37,9 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
     let after = Query::parse(&call.visit().here).after;
     let catalogue = call.catalogue();
     let one = One::read(&mut call.tx, catalogue, FixId(*id), after).await?;
-    call.page(&OnePage { frame: call.frame(Nav::Fixes), one })
+    let may_open = call.may(Permission::Triage);
+    let tickets = Tickets::read(&mut call.tx, FixId(*id), may_open).await?;
+    call.page(&OnePage { frame: call.frame(Nav::Fixes), one, tickets })
 }
 
 #[derive(Template)]
@@ -50,6 +54,7 @@ struct ListPage {
 struct OnePage {
     frame: Frame,
     one: One,
+    tickets: Tickets,
 }
 
 /// One fix in a list.

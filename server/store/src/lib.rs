@@ -34,6 +34,7 @@ pub mod stack;
 pub mod subject;
 pub mod tag;
 pub mod tenant;
+pub mod ticket;
 
 pub use database::Database;
 pub use door::{FeedTx, IdentityTx, QueueTx, TenantTx};

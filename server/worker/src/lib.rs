@@ -9,6 +9,7 @@ mod collect;
 mod deliveries;
 mod evaluate;
 pub mod feeds;
+mod guarded;
 mod hosts;
 mod images;
 mod intake;
@@ -18,6 +19,7 @@ mod memory;
 mod neighbours;
 mod probe;
 mod rules;
+pub mod tickets;
 mod wake;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -51,6 +53,8 @@ pub struct Worker {
     pub catalogue: &'static Catalogue,
     pub weighing: Arc<Weighing>,
     pub collectors: Vec<Arc<dyn Collector>>,
+    /// Speaks to the trackers that tenants name.
+    pub outside: tickets::Outside,
 }
 
 impl std::fmt::Debug for Worker {
@@ -128,6 +132,9 @@ impl Worker {
             Task::EndExceptions => self.end_exceptions(lease).await,
             Task::Match => matching::rematch(self, lease).await,
             Task::JudgeImages => rules::judge_anew(self, lease).await,
+            Task::OpenTicket { ticket_id } => tickets::open(self, lease, *ticket_id).await,
+            Task::FollowTracker { tracker_id } => tickets::follow(self, lease, *tracker_id).await,
+            Task::TestTracker { tracker_id } => tickets::test(self, lease, *tracker_id).await,
         }
     }
 
@@ -149,7 +156,7 @@ impl Worker {
             let mut tx = self.database.tenant(lease.tenant).await?;
             job::fence(&mut tx, lease).await?;
             job::finish(&mut tx, lease, self.now(), Some(error)).await?;
-            if !matches!(lease.task, Task::Probe { .. }) {
+            if !matches!(lease.task, Task::Probe { .. } | Task::TestTracker { .. }) {
                 job::enqueue(&mut tx, &lease.task, self.now() + TimeDelta::minutes(1), &self.mint).await?;
             }
             tx.commit().await

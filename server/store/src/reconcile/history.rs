@@ -10,9 +10,9 @@ pub(super) async fn write_findings(tx: &mut TenantTx, at: DateTime<Utc>) -> Resu
     let tenant = tx.tenant().0;
     sqlx::query(
         "insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region,
-             exposure, criticality, loss, risk, fix_id, observed, message, subject, first_seen, opened_at)
+             exposure, criticality, loss, risk, fix_id, observed, message, subject, first_seen, opened_at, stage)
          select $1, finding_id, source_id, resource_id, check_id, \"is\", severity, account, region, exposure, criticality,
-             loss, risk, fix_id, observed, message, subject, $2, $2
+             loss, risk, fix_id, observed, message, subject, $2, $2, coalesce(cover, \"is\")
          from moved where was is null order by finding_id",
     )
     .bind(tenant)
@@ -23,19 +23,12 @@ pub(super) async fn write_findings(tx: &mut TenantTx, at: DateTime<Utc>) -> Resu
         "update findings f set state = m.\"is\", severity = m.severity, account = m.account, region = m.region,
              exposure = m.exposure, criticality = m.criticality, loss = m.loss, risk = m.risk, fix_id = m.fix_id,
              observed = m.observed, message = m.message,
-             opened_at = case when m.was = 'resolved' and m.\"is\" = 'open' then $2 else f.opened_at end,
-             times_reopened = f.times_reopened + (m.was = 'resolved' and m.\"is\" = 'open')::int,
-             resolved_at = case when m.\"is\" = 'resolved' then coalesce(f.resolved_at, $2) end
+             opened_at = case when m.was = 'resolved' and m.\"is\" <> 'resolved' then $2 else f.opened_at end,
+             times_reopened = f.times_reopened + (m.was = 'resolved' and m.\"is\" <> 'resolved')::int,
+             resolved_at = case when m.\"is\" = 'resolved' then coalesce(f.resolved_at, $2) end,
+             stage = case when m.\"is\" <> 'open' then coalesce(m.cover, m.\"is\") when m.was = 'open' then f.stage
+                 when m.was = 'resolved' or f.times_reopened > 0 then 'reopened' else 'open' end
          from moved m where f.tenant_id = $1 and f.finding_id = m.finding_id and m.was is not null",
-    )
-    .bind(tenant)
-    .bind(at)
-    .execute(tx.conn())
-    .await?;
-    // What is resolved needs no acceptance any more; should it come back, it is to be accepted anew.
-    sqlx::query(
-        "update exceptions e set ended_at = $2 from moved m
-         where e.tenant_id = $1 and e.finding_id = m.finding_id and e.ended_at is null and m.\"is\" = 'resolved'",
     )
     .bind(tenant)
     .bind(at)
@@ -58,7 +51,7 @@ pub(super) async fn write_events(
                  case when was is null then 'opened'
                       when \"is\" = 'resolved' then 'resolved'
                       when was = 'resolved' then 'reopened'
-                      when \"is\" = 'accepted' and was = 'open' then 'accepted'
+                      when \"is\" = 'accepted' and was = 'open' then cover
                       when \"is\" = 'open' and was = 'accepted' then 'acceptance_ended'
                       else 'weighed' end as event,
                  (case when \"is\" = 'resolved' then 0 else loss end)

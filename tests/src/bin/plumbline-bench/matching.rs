@@ -119,6 +119,7 @@ impl<'a> Estate<'a> {
             catalogue,
             weighing: Arc::new(catalogue.weighing()),
             collectors: Vec::new(),
+            outside: plumbline_worker::tickets::Outside::new(true, None).expect("a client"),
         };
         Ok(Self { cluster, size, tenant, source, worker })
     }
