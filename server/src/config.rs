@@ -100,6 +100,15 @@ pub fn public_url(listen: &str) -> anyhow::Result<Url> {
     Ok(url)
 }
 
+/// Where links in what is sent lead: `PLUMBLINE_PUBLIC_URL`; none when it is not set.
+///
+/// # Errors
+/// When it is no address.
+pub fn links() -> anyhow::Result<Option<Url>> {
+    let text = variable("PLUMBLINE_PUBLIC_URL")?;
+    text.map(|text| Url::parse(&text).with_context(|| format!("PLUMBLINE_PUBLIC_URL is {text}"))).transpose()
+}
+
 /// Whether a tenant may point a source at loopback, link-local or private addresses: `PLUMBLINE_ALLOW_PRIVATE_ENDPOINTS=yes`.
 ///
 /// # Errors

@@ -1,7 +1,9 @@
 //! One of each thing that a link can name, put straight into the tables: what tests of routes need and no more.
 
 use crate::app::{TestApp, noon};
-use plumbline_core::id::{AuditId, BillId, FindingId, FixId, PersonId, PlanId, ResourceId, RunId, SourceId, ViewId};
+use plumbline_core::id::{
+    AuditId, BillId, ExceptionId, FindingId, FixId, PersonId, PlanId, ResourceId, RunId, SourceId, TrackerId, ViewId,
+};
 use plumbline_software::layer::Software;
 use plumbline_store::tenant::Tenant;
 use sqlx::AssertSqlSafe;
@@ -24,6 +26,8 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
     let plan = PlanId::mint(&app.mint);
     let (team, bulk) = (AuditId::mint(&app.mint), AuditId::mint(&app.mint));
     let view = ViewId::mint(&app.mint);
+    let exception = ExceptionId::mint(&app.mint);
+    let tracker = TrackerId::mint(&app.mint);
     let software = hex(&Software::default().pack());
     let (t, now) = (tenant.id, noon().to_rfc3339());
     let sql = format!(
@@ -68,7 +72,14 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
          insert into inbox (tenant_id, person_id, item_no, at, kind, subject, link)
          overriding system value values ('{t}', '{member}', 1, '{now}', 'assigned', 'Given to you', '/findings/{finding}');
          insert into views (tenant_id, view_id, person_id, name, filter, sort, shared, created_at)
-         values ('{t}', '{view}', '{member}', 'Worst', 'severity:critical', 'risk', true, '{now}');",
+         values ('{t}', '{view}', '{member}', 'Worst', 'severity:critical', 'risk', true, '{now}');
+         insert into exceptions (tenant_id, exception_id, finding_id, scope, reason, requested_by, created_at, expires_at)
+         values ('{t}', '{exception}', '{finding}', '{{\"finding\": \"{finding}\"}}', 'known for the length of a test',
+             '{member}', '{now}', '{now}'::timestamptz + interval '30 days');
+         insert into trackers (tenant_id, tracker_id, kind, name, base_url, project, settings, created_at)
+         values ('{t}', '{tracker}', 'github', 'Issues', 'https://api.github.com', 'shop/api', '{{}}', '{now}');
+         insert into exception_attachments (tenant_id, exception_id, name, media_type, content)
+         values ('{t}', '{exception}', 'attachment.txt', 'text/plain', 'seen');",
         kind = check.kind,
         check = check.id,
         fix_key = check.fix_key,
@@ -84,6 +95,8 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
         ("finding", finding.to_string()),
         ("fix", fix.to_string()),
         ("plan", plan.to_string()),
+        ("exception", exception.to_string()),
+        ("tracker", tracker.to_string()),
         ("person", member.to_string()),
         ("team", team.to_string()),
         ("bulk", bulk.to_string()),

@@ -53,6 +53,7 @@ impl Hosted {
             weighing: Arc::new(catalogue.weighing()),
             collectors: vec![Arc::new(HostCollector::new(Arc::new(app.clock.clone())))],
             mailer: None,
+            outside: plumbline_worker::tickets::Outside::new(true, None)?,
         };
         let mut hosted = Self { app, url, worker, state, server: None };
         hosted.serve(listener)?;

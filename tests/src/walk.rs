@@ -5,7 +5,7 @@ use plumbline_policy::Catalogue;
 use plumbline_web::route::{Route, table};
 
 /// One field of every name that any form has, each with a value that makes sense.
-pub const FIELDS: [(&str, &str); 37] = [
+pub const FIELDS: [(&str, &str); 38] = [
     ("role", "analyst"),
     ("email", "new@example.com"),
     ("name", "New Person"),
@@ -42,6 +42,7 @@ pub const FIELDS: [(&str, &str); 37] = [
     ("comment", "said for the length of a test"),
     ("due", ""),
     ("rules", "# none"),
+    ("as_kind", "accepted_risk"),
     ("sha256", "aa00000000000000000000000000000000000000000000000000000000000002"),
     ("keys", "team"),
     ("part", "whole"),

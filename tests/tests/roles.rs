@@ -27,6 +27,8 @@ fn nothing() -> Named {
         "comment",
         "item",
         "view",
+        "exception",
+        "tracker",
     ]
     .into_iter()
     .map(|name| (name, "01900000-0000-7000-8000-000000000000".to_owned()))

@@ -3,18 +3,19 @@
 mod flaw;
 mod triage;
 
-use crate::call::{ApproveException, Call, ReadPosture};
+use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
+use crate::exceptions::{self, AcceptErrors, AcceptForm};
 use crate::fixes::{self, Remedy, Target};
-use crate::form::{Form, Pressed};
-use crate::frame::{Flash, Frame, Nav};
+use crate::frame::{Frame, Nav};
 use crate::route::Route;
 use crate::tree::{self, Attribute};
 use crate::{text, words};
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use flaw::FlawPart;
+use plumbline_core::exception::Scope;
 use plumbline_core::id::{FindingId, FixId};
 use plumbline_core::risk::{Criticality, Exposure, Risk, severity_points};
 use plumbline_core::role::Permission;
@@ -22,18 +23,12 @@ use plumbline_core::verdict::Severity;
 use plumbline_policy::Catalogue;
 use plumbline_store::exception::Exception;
 use plumbline_store::finding::{FindingDetail, FindingEvent};
-use plumbline_store::{StoreError, TenantTx, exception, finding, fix, reconcile, stack};
-use serde::Deserialize;
-use serde_json::json;
+use plumbline_store::{StoreError, TenantTx, exception, finding, fix, stack};
 use triage::{TriagePart, Typed};
 use uuid::Uuid;
 
 pub(crate) fn routes() -> Vec<Route> {
-    let mut routes = vec![
-        Route::get("/findings/{finding}", show),
-        Route::post("/findings/{finding}/accept", accept),
-        Route::post("/findings/{finding}/reopen", end_acceptance),
-    ];
+    let mut routes = vec![Route::get("/findings/{finding}", show)];
     routes.extend(triage::routes());
     routes
 }
@@ -43,65 +38,28 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
     call.page(&page)
 }
 
-/// Accepts the risk of an open finding for a time, with every number that follows from it.
-async fn accept(
-    mut call: Call<ApproveException>,
-    id: web::Path<Uuid>,
-    form: Form<AcceptForm>,
-) -> Result<HttpResponse, WebError> {
-    let id = FindingId(*id);
-    let (reason, length) = match form.0.read() {
-        Ok((reason, length)) => (reason.to_owned(), length),
-        Err(errors) => {
-            let page = read(&mut call, id, form.0.clone(), errors).await?;
-            return call.visit().page_with(HttpResponse::UnprocessableEntity(), &page);
-        }
-    };
-    reconcile::try_lock(&mut call.tx).await?;
-    let found = finding::get(&mut call.tx, id).await?;
-    if found.state != "open" {
-        return Err(WebError::Conflict("Only the risk of an open finding can be accepted.".to_owned()));
-    }
-    let (by, now, mint) = (call.actor.id, call.now, call.visit().state.mint.clone());
-    let (weighing, until) = (call.catalogue().weighing(), now + length);
-    exception::open(&mut call.tx, id, &reason, by, until, &mint).await?;
-    reconcile::apply_acceptance(&mut call.tx, &[id], true, Some(by), &weighing, now).await?;
-    let detail = json!({ "check": found.check_id, "resource": found.resource_uid, "until": until, "reason": reason });
-    call.record("finding.risk_accepted", &id.to_string(), detail).await?;
-    let said = format!("The risk is accepted until {}.", text::day(until));
-    call.done(&format!("/findings/{id}"), Flash::good(said)).await
-}
-
-/// Ends the acceptance of a finding's risk.
-async fn end_acceptance(
-    mut call: Call<ApproveException>,
-    id: web::Path<Uuid>,
-    _form: Form<Pressed>,
-) -> Result<HttpResponse, WebError> {
-    let id = FindingId(*id);
-    let (by, now, weighing) = (call.actor.id, call.now, call.catalogue().weighing());
-    reconcile::try_lock(&mut call.tx).await?;
-    exception::end(&mut call.tx, id, now).await?;
-    reconcile::apply_acceptance(&mut call.tx, &[id], false, Some(by), &weighing, now).await?;
-    call.record("finding.acceptance_ended", &id.to_string(), json!({})).await?;
-    call.done(&format!("/findings/{id}"), Flash::good("The risk is no longer accepted. The finding is open.")).await
-}
-
-async fn read<P>(call: &mut Call<P>, id: FindingId, form: AcceptForm, errors: AcceptErrors) -> Result<Page, WebError> {
+/// The page of a finding, with the form of an exception as it was typed.
+pub(crate) async fn read<P>(
+    call: &mut Call<P>,
+    id: FindingId,
+    form: AcceptForm,
+    errors: AcceptErrors,
+) -> Result<Page, WebError> {
     let catalogue = call.catalogue();
     let one = One::read(&mut call.tx, catalogue, id, call.now).await?;
-    let may_accept = call.may(Permission::ApproveException);
+    let (may_ask, may_end) = (call.may(Permission::Triage), call.may(Permission::ApproveException));
     let triage = TriagePart::read(call, id, Typed::default()).await?;
-    Ok(Page { frame: call.frame(Nav::Findings), one, triage, may_accept, form, errors })
+    Ok(Page { frame: call.frame(Nav::Findings), one, triage, may_ask, may_end, form, errors })
 }
 
 #[derive(Template)]
 #[template(path = "findings/one.html")]
-struct Page {
+pub(crate) struct Page {
     frame: Frame,
     one: One,
     triage: TriagePart,
-    may_accept: bool,
+    may_ask: bool,
+    may_end: bool,
     form: AcceptForm,
     errors: AcceptErrors,
 }
@@ -148,27 +106,14 @@ struct Happening {
 }
 
 struct Acceptance {
+    href: String,
+    kind: &'static str,
+    class: &'static str,
+    state: &'static str,
     reason: String,
-    by: String,
-    since: String,
-    until: String,
-    in_force: bool,
-}
-
-/// The form with which a risk is accepted, as it was typed.
-#[derive(Debug, Clone, Default, Deserialize)]
-struct AcceptForm {
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    days: String,
-}
-
-/// What a form lacks: the sentence stands beside the field.
-#[derive(Debug, Clone, Default)]
-struct AcceptErrors {
-    reason: Option<&'static str>,
-    days: Option<&'static str>,
+    words: String,
+    /// Whether it is in force, and of this finding alone.
+    own: bool,
 }
 
 /// What the page shows of the finding.
@@ -254,7 +199,7 @@ impl One {
             remedy: check.map(|check| Remedy::of(check, &target(&found))),
             controls: controls_of(catalogue, &found.check_id),
             history: history.iter().map(|event| Happening::of(event, now)).collect(),
-            acceptances: acceptances.iter().map(|accepted| Acceptance::of(accepted, now)).collect(),
+            acceptances: acceptances.iter().map(|row| Acceptance::of(row, id)).collect(),
             sight: Sight::of(&found, now),
             first_seen: text::when(found.first_seen),
             opened: text::ago(found.opened_at, now),
@@ -308,14 +253,22 @@ impl Happening {
 }
 
 impl Acceptance {
-    fn of(accepted: &Exception, now: DateTime<Utc>) -> Self {
-        let until = accepted.ended_at.unwrap_or(accepted.expires_at);
+    fn of(row: &Exception, finding: FindingId) -> Self {
+        let asker = row.asker.as_deref().unwrap_or("a former member");
+        let until = text::day(row.ended_at.unwrap_or(row.expires_at));
+        let words = match (row.state.as_str(), row.approver.as_deref()) {
+            ("asked", _) => format!("Asked for by {asker} on {}, until {until}", text::day(row.created_at)),
+            (_, Some(approver)) => format!("Asked for by {asker}, decided by {approver}, until {until}"),
+            (_, None) => format!("Asked for by {asker}, until {until}"),
+        };
         Self {
-            reason: accepted.reason.clone(),
-            by: accepted.approved_by.clone().unwrap_or_else(|| "a former member".to_owned()),
-            since: text::day(accepted.created_at),
-            until: text::day(until),
-            in_force: accepted.ended_at.is_none() && accepted.expires_at > now,
+            href: exceptions::href(row.exception_id),
+            kind: exceptions::kind_words(&row.kind),
+            class: exceptions::class(&row.state),
+            state: exceptions::state_words(&row.state),
+            reason: row.reason.clone(),
+            words,
+            own: row.state == "in_force" && row.scope.0 == Scope::Finding(finding),
         }
     }
 }
@@ -426,34 +379,9 @@ fn controls_of(catalogue: &Catalogue, check: &str) -> Vec<ControlLink> {
     links
 }
 
-impl AcceptForm {
-    /// The reason and the number of days, or what is wrong with them.
-    fn read(&self) -> Result<(&str, TimeDelta), AcceptErrors> {
-        let reason = self.reason.trim();
-        let days = self.days.trim().parse::<i64>().ok().filter(|days| (1..=365).contains(days));
-        let errors = AcceptErrors {
-            reason: (!(10..=2000).contains(&reason.chars().count()))
-                .then_some("Say in 10 to 2,000 characters why the risk is acceptable."),
-            days: days.is_none().then_some("A whole number of days, from 1 to 365."),
-        };
-        match days {
-            Some(days) if errors.reason.is_none() => Ok((reason, TimeDelta::days(days))),
-            _ => Err(errors),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_reason_and_an_end_are_asked_for() {
-        let bare = AcceptForm::default().read().expect_err("nothing typed");
-        assert!(bare.reason.is_some() && bare.days.is_some());
-        let form = AcceptForm { reason: "Behind a reviewed proxy".to_owned(), days: " 30 ".to_owned() };
-        assert_eq!(form.read().expect("sound").1, TimeDelta::days(30));
-    }
 
     #[test]
     fn factors_are_written_as_they_multiply() {

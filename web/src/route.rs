@@ -4,7 +4,9 @@ use crate::call::{Access, Agent, Caller, Newcomer};
 use crate::form::Form;
 use crate::upload::Upload;
 use crate::{
-    account, agent, assets, audit, bills, compliance, components, finding, findings, fixes, flaw, flaws, health, image_rules, inbox, invitation, member, oidc, plan, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources, stack, tenant, theme, triage, views, what_if,
+    account, agent, assets, audit, bills, compliance, components, exceptions, finding, findings, fixes, flaw, flaws,
+    health, image_rules, inbox, invitation, member, oidc, plan, posture, provider, resource, resources, runs, sbom,
+    setup, sign_in, sources, stack, tenant, theme, trackers, triage, views, what_if,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -108,6 +110,7 @@ pub fn table() -> Vec<Route> {
         triage::routes(),
         inbox::routes(),
         views::routes(),
+        exceptions::routes(),
         resources::routes(),
         resource::routes(),
         stack::routes(),
@@ -130,6 +133,7 @@ pub fn table() -> Vec<Route> {
         oidc::routes(),
         setup::routes(),
         theme::routes(),
+        trackers::routes(),
         health::routes(),
         assets::routes(),
         agent::routes(),

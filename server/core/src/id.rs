@@ -96,8 +96,12 @@ id! {
     FixId,
     /// One package of one version; derived from its package URL and what it was built from.
     PackageId,
-    /// An accepted risk.
+    /// What leaves the net score for a time.
     ExceptionId,
+    /// Where a tenant's tickets are opened.
+    TrackerId,
+    /// One fix in a tracker.
+    TicketId,
     /// A bill of materials that was handed in.
     BillId,
     /// A set of fixes that somebody means to do by a day.

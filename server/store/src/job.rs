@@ -3,7 +3,7 @@
 use crate::door::{QueueTx, TenantTx};
 use crate::error::StoreError;
 use chrono::{DateTime, TimeDelta, Utc};
-use plumbline_core::id::{JobId, Mint, SourceId, TenantId};
+use plumbline_core::id::{JobId, Mint, SourceId, TenantId, TicketId, TrackerId};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -32,6 +32,12 @@ pub enum Task {
     Remind,
     /// Send the mails that wait.
     SendMail,
+    /// Open a ticket that somebody asked for.
+    OpenTicket { ticket_id: TicketId },
+    /// Bring a tracker's tickets in step, and after it the next time.
+    FollowTracker { tracker_id: TrackerId },
+    /// Try a tracker's credential.
+    TestTracker { tracker_id: TrackerId },
 }
 
 impl Task {
@@ -48,6 +54,9 @@ impl Task {
             Self::ApplyDue => "apply-due".to_owned(),
             Self::Remind => "remind".to_owned(),
             Self::SendMail => "send-mail".to_owned(),
+            Self::OpenTicket { ticket_id } => format!("ticket {ticket_id}"),
+            Self::FollowTracker { tracker_id } => format!("follow {tracker_id}"),
+            Self::TestTracker { tracker_id } => format!("test {tracker_id}"),
         }
     }
 }

@@ -37,6 +37,7 @@ pub mod stack;
 pub mod subject;
 pub mod tag;
 pub mod tenant;
+pub mod ticket;
 pub mod triage;
 pub mod view;
 

@@ -9,6 +9,7 @@ mod collect;
 mod deliveries;
 mod evaluate;
 pub mod feeds;
+mod guarded;
 mod hosts;
 mod images;
 mod intake;
@@ -19,6 +20,7 @@ mod memory;
 mod neighbours;
 mod probe;
 mod rules;
+pub mod tickets;
 mod triage;
 mod wake;
 
@@ -55,6 +57,8 @@ pub struct Worker {
     pub collectors: Vec<Arc<dyn Collector>>,
     /// Sends mails; none where the operator named no server, and then none is sent.
     pub mailer: Option<Arc<mail::Mailer>>,
+    /// Speaks to the trackers that tenants name.
+    pub outside: tickets::Outside,
 }
 
 impl std::fmt::Debug for Worker {
@@ -136,6 +140,9 @@ impl Worker {
             Task::ApplyOwners | Task::ApplyDue => triage::apply(self, lease).await,
             Task::Remind => triage::remind(self, lease).await,
             Task::SendMail => mail::send(self, lease).await,
+            Task::OpenTicket { ticket_id } => tickets::open(self, lease, *ticket_id).await,
+            Task::FollowTracker { tracker_id } => tickets::follow(self, lease, *tracker_id).await,
+            Task::TestTracker { tracker_id } => tickets::test(self, lease, *tracker_id).await,
         }
     }
 
@@ -166,7 +173,7 @@ impl Worker {
             let mut tx = self.database.tenant(lease.tenant).await?;
             job::fence(&mut tx, lease).await?;
             job::finish(&mut tx, lease, self.now(), Some(error)).await?;
-            if !matches!(lease.task, Task::Probe { .. }) {
+            if !matches!(lease.task, Task::Probe { .. } | Task::TestTracker { .. }) {
                 job::enqueue(&mut tx, &lease.task, self.now() + TimeDelta::minutes(1), &self.mint).await?;
             }
             tx.commit().await

@@ -147,10 +147,7 @@ mod tests {
             name: "Ann \"A\" Example".to_owned(),
             email: "ann@example.com".to_owned(),
             subject: "3 findings were assigned to you".to_owned(),
-            lines: vec![Line {
-                subject: "3 findings were assigned to you".to_owned(),
-                link: "/findings/1".to_owned(),
-            }],
+            lines: vec![Line { subject: "3 findings were assigned to you".to_owned(), link: "/findings/1".to_owned() }],
             attempt: 1,
         };
         let mailer = mailer();

@@ -168,7 +168,7 @@ pub(super) fn happening(event: &FindingEvent) -> (String, Option<String>) {
         "reopened" => "Came back",
         "weighed" => "Weighs differently now",
         "accepted" => "Risk accepted",
-        "acceptance_ended" => "Acceptance ended",
+        "acceptance_ended" => "Exception ended",
         "false_positive" => "Called a false positive",
         "started" => "Work started",
         "stopped" => "Work stopped",

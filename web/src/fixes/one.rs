@@ -4,11 +4,13 @@ use super::{FixLine, Remedy, pair};
 use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
 use crate::frame::{Frame, Nav};
+use crate::trackers::Tickets;
 use crate::{charts, text, words};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
 use plumbline_core::id::FixId;
+use plumbline_core::role::Permission;
 use plumbline_policy::{Catalogue, Check};
 use plumbline_store::fix::FixSubject;
 use plumbline_store::{PageRequest, StoreError, TenantTx, finding, fix, posture};
@@ -20,7 +22,9 @@ pub(super) async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Re
     let after = words::query(&call.visit().here).find(|(key, _)| key == "after").map(|(_, value)| value);
     let (catalogue, now) = (call.catalogue(), call.now);
     let one = One::read(&mut call.tx, catalogue, FixId(*id), after, now).await?;
-    call.page(&OnePage { frame: call.frame(Nav::Fixes), one })
+    let may_open = call.may(Permission::Triage);
+    let tickets = Tickets::read(&mut call.tx, FixId(*id), may_open).await?;
+    call.page(&OnePage { frame: call.frame(Nav::Fixes), one, tickets })
 }
 
 #[derive(Template)]
@@ -28,6 +32,7 @@ pub(super) async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Re
 struct OnePage {
     frame: Frame,
     one: One,
+    tickets: Tickets,
 }
 
 /// One fix.

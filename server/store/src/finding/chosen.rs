@@ -17,7 +17,9 @@ pub const MOST_CHOSEN: i64 = 200_000;
 /// # Errors
 /// When the database does not answer.
 pub async fn matching(tx: &mut TenantTx, filter: &FindingFilter) -> Result<bool, StoreError> {
-    sqlx::query("create temporary table chosen (finding_id uuid primary key) on commit drop").execute(tx.conn()).await?;
+    sqlx::query("create temporary table chosen (finding_id uuid primary key) on commit drop")
+        .execute(tx.conn())
+        .await?;
     let mut more = false;
     for part in parts(filter) {
         let ways = Ways::of(tx, &part).await?;

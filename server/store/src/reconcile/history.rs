@@ -14,7 +14,7 @@ pub(super) async fn write_findings(tx: &mut TenantTx, at: DateTime<Utc>) -> Resu
         "insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region,
              exposure, criticality, loss, risk, fix_id, observed, message, subject, first_seen, opened_at, stage, due_at)
          select $1, finding_id, source_id, resource_id, check_id, \"is\", severity, account, region, exposure, criticality,
-             loss, risk, fix_id, observed, message, subject, $2, $2, \"is\", due_after($2, p.days)
+             loss, risk, fix_id, observed, message, subject, $2, $2, coalesce(cover, \"is\"), due_after($2, p.days)
          from moved left join unnest($3::text[], $4::text[], $5::int[]) as p (severity, exposure, days)
              using (severity, exposure)
          where was is null order by finding_id",
@@ -30,22 +30,19 @@ pub(super) async fn write_findings(tx: &mut TenantTx, at: DateTime<Utc>) -> Resu
         "update findings f set state = m.\"is\", severity = m.severity, account = m.account, region = m.region,
              exposure = m.exposure, criticality = m.criticality, loss = m.loss, risk = m.risk, fix_id = m.fix_id,
              observed = m.observed, message = m.message,
-             opened_at = case when m.was = 'resolved' and m.\"is\" = 'open' then $2 else f.opened_at end,
-             times_reopened = f.times_reopened + (m.was = 'resolved' and m.\"is\" = 'open')::int,
+             opened_at = case when m.was = 'resolved' and m.\"is\" <> 'resolved' then $2 else f.opened_at end,
+             times_reopened = f.times_reopened + (m.was = 'resolved' and m.\"is\" <> 'resolved')::int,
              resolved_at = case when m.\"is\" = 'resolved' then coalesce(f.resolved_at, $2) end,
-             stage = case when m.\"is\" = 'resolved' then 'resolved'
-                 when m.\"is\" = 'accepted' then case when f.stage = 'false_positive' then f.stage else 'accepted' end
-                 when m.was = 'resolved' then 'reopened'
-                 when m.was = 'accepted' then case when f.times_reopened > 0 then 'reopened' else 'open' end
-                 else f.stage end,
+             stage = case when m.\"is\" <> 'open' then coalesce(m.cover, m.\"is\") when m.was = 'open' then f.stage
+                 when m.was = 'resolved' or f.times_reopened > 0 then 'reopened' else 'open' end,
              claimed_at = case when m.\"is\" = 'open' and m.was = 'open' then f.claimed_at end,
              -- The days of what opens anew count from now, and so do those of what weighs more when they would be over.
-             due_by_hand = f.due_by_hand and not (m.was = 'resolved' and m.\"is\" = 'open'),
-             due_from = case when m.was = 'resolved' and m.\"is\" = 'open' then null
+             due_by_hand = f.due_by_hand and not (m.was = 'resolved' and m.\"is\" <> 'resolved'),
+             due_from = case when m.was = 'resolved' and m.\"is\" <> 'resolved' then null
                  when (m.severity <> f.severity or m.exposure <> f.exposure) and coalesce(f.due_at > $2, true)
                      and due_after(coalesce(f.due_from, f.opened_at), p.days) <= $2 then $2
                  else f.due_from end,
-             due_at = case when m.was = 'resolved' and m.\"is\" = 'open' then due_after($2, p.days)
+             due_at = case when m.was = 'resolved' and m.\"is\" <> 'resolved' then due_after($2, p.days)
                  when f.due_by_hand or m.severity = f.severity and m.exposure = f.exposure then f.due_at
                  when coalesce(f.due_at > $2, true) and due_after(coalesce(f.due_from, f.opened_at), p.days) <= $2
                      then due_after($2, p.days)
@@ -59,15 +56,6 @@ pub(super) async fn write_findings(tx: &mut TenantTx, at: DateTime<Utc>) -> Resu
     .bind(&severities)
     .bind(&exposures)
     .bind(&days)
-    .execute(tx.conn())
-    .await?;
-    // What is resolved needs no acceptance any more; should it come back, it is to be accepted anew.
-    sqlx::query(
-        "update exceptions e set ended_at = $2 from moved m
-         where e.tenant_id = $1 and e.finding_id = m.finding_id and e.ended_at is null and m.\"is\" = 'resolved'",
-    )
-    .bind(tenant)
-    .bind(at)
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -87,7 +75,7 @@ pub(super) async fn write_events(
                  case when was is null then 'opened'
                       when \"is\" = 'resolved' then 'resolved'
                       when was = 'resolved' then 'reopened'
-                      when \"is\" = 'accepted' and was = 'open' then 'accepted'
+                      when \"is\" = 'accepted' and was = 'open' then cover
                       when \"is\" = 'open' and was = 'accepted' then 'acceptance_ended'
                       else 'weighed' end as event,
                  (case when \"is\" = 'resolved' then 0 else loss end)

@@ -6,6 +6,7 @@
 //! are retired; an unchanged verdict, finding or count is not written.
 
 mod acceptance;
+mod covering;
 mod decide;
 mod groups;
 mod history;
@@ -21,7 +22,7 @@ mod sight;
 mod stage;
 mod sums;
 
-pub use acceptance::{apply_acceptance, end_expired, next_expiry};
+pub use acceptance::{end_expired, lift, next_expiry, put_in_force};
 pub use decide::{Decided, Failure, close_decisions, decide, open_decisions};
 pub use groups::regroup;
 pub use ledger::Cause;

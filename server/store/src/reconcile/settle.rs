@@ -4,6 +4,8 @@
 //! weight or content differs, with how they were and how they are). Every number is brought up to date from these two,
 //! so nothing is counted that did not move.
 
+use super::acceptance::cover_changed;
+use super::covering::{cover_moved, keep_covers};
 use super::groups::write_groups;
 use super::history::{write_events, write_findings};
 use super::ledger::{is_new_version, losses, posture, step_of_weights, write_ledger};
@@ -26,6 +28,8 @@ pub struct Settled {
     pub resolved: i64,
     /// Findings that weigh more or less than they did.
     pub weighed: i64,
+    /// Findings that an exception covers now and did not, or no longer does.
+    pub covered: i64,
     /// Verdicts that are not what they were.
     pub turned: i64,
 }
@@ -96,6 +100,7 @@ async fn settle_why(
     if ours {
         turned += retire_checks(tx, source, weighing).await?;
     }
+    cover_changed(tx, source, weighing, now).await?;
     write_verdicts(tx, source, now).await?;
     let mut settled = settle_moved(tx, run, None, weighing, at).await?;
     if let Some(run) = run {
@@ -163,10 +168,12 @@ pub(super) async fn settle_moved(
     weighing: &Weighing,
     at: DateTime<Utc>,
 ) -> Result<Settled, StoreError> {
+    cover_moved(tx, weighing).await?;
     let settled = count_moved(tx).await?;
     let before = losses(tx).await?;
     let step = step_of_weights(tx, weighing, &before).await?;
     if settled.is_none() && step.is_none() {
+        sqlx::query("drop table matches").execute(tx.conn()).await?;
         return Ok(Settled::default());
     }
     if run.is_some() {
@@ -175,6 +182,8 @@ pub(super) async fn settle_moved(
     write_findings(tx, at).await?;
     triage::own_opened(tx).await?;
     write_events(tx, run, person, at).await?;
+    keep_covers(tx, run, person, at).await?;
+    sqlx::query("drop table matches").execute(tx.conn()).await?;
     write_counts(tx).await?;
     write_open_flaws(tx).await?;
     write_losses(tx).await?;
@@ -189,12 +198,14 @@ async fn count_moved(tx: &mut TenantTx) -> Result<Option<Settled>, StoreError> {
     sqlx::query("analyze moved (finding_id, resource_id, check_id, was, \"is\", fix_id, was_fix)")
         .execute(tx.conn())
         .await?;
-    let (all, opened, reopened, resolved, weighed): (i64, i64, i64, i64, i64) = sqlx::query_as(
-        "select count(*), count(*) filter (where was is null), count(*) filter (where was = 'resolved' and \"is\" = 'open'),
+    let (all, opened, reopened, resolved, weighed, covered): (i64, i64, i64, i64, i64, i64) = sqlx::query_as(
+        "select count(*), count(*) filter (where was is null),
+             count(*) filter (where was = 'resolved' and \"is\" <> 'resolved'),
              count(*) filter (where \"is\" = 'resolved' and was <> 'resolved'),
-             count(*) filter (where \"is\" = was and loss <> was_loss) from moved",
+             count(*) filter (where \"is\" = was and loss <> was_loss),
+             count(*) filter (where (was = 'accepted') <> (\"is\" = 'accepted') and \"is\" <> 'resolved') from moved",
     )
     .fetch_one(tx.conn())
     .await?;
-    Ok((all > 0).then_some(Settled { opened, reopened, resolved, weighed, turned: 0 }))
+    Ok((all > 0).then_some(Settled { opened, reopened, resolved, weighed, covered, turned: 0 }))
 }

@@ -120,6 +120,7 @@ impl<'a> Estate<'a> {
             weighing: Arc::new(catalogue.weighing()),
             collectors: Vec::new(),
             mailer: None,
+            outside: plumbline_worker::tickets::Outside::new(true, None).expect("a client"),
         };
         Ok(Self { cluster, size, tenant, source, worker })
     }

@@ -176,7 +176,10 @@ async fn pages_of(admin: &mut PgConnection, tenant: TenantId) -> anyhow::Result<
     Ok(vec![
         ("posture", vec!["/posture".to_owned()]),
         ("fixes", vec!["/fixes".to_owned()]),
-        ("fixes by risk, by paths, by day", ["risk", "paths", "due"].map(|sort| format!("/fixes?sort={sort}")).to_vec()),
+        (
+            "fixes by risk, by paths, by day",
+            ["risk", "paths", "due"].map(|sort| format!("/fixes?sort={sort}")).to_vec(),
+        ),
         ("one fix", each("/fixes/", &fixes)),
         ("a plan to a score", ["55", "70", "85"].map(|target| format!("/plan?target={target}")).to_vec()),
         ("what if", vec!["/what-if".to_owned()]),
@@ -220,7 +223,12 @@ async fn pages_of(admin: &mut PgConnection, tenant: TenantId) -> anyhow::Result<
                 "likelihood:exploited exposure:internet",
                 "tag:team=team-7 severity:high",
             ]
-            .map(|words| format!("/findings?{}", form_urlencoded::Serializer::new(String::new()).append_pair("q", words).finish()))
+            .map(|words| {
+                format!(
+                    "/findings?{}",
+                    form_urlencoded::Serializer::new(String::new()).append_pair("q", words).finish()
+                )
+            })
             .to_vec(),
         ),
         ("findings by day", ["due", "newest"].map(|sort| format!("/findings?sort={sort}")).to_vec()),
