@@ -223,8 +223,8 @@ async fn refuse(
         let page = page(&mut call, id, why, Some("Say in 10 to 2,000 characters why not.")).await?;
         return call.visit().page_with(HttpResponse::UnprocessableEntity(), &page);
     }
-    let (by, now) = (call.actor.id, call.now);
-    exception::refuse(&mut call.tx, id, by, &why, now).await?;
+    let (by, mint) = (call.actor.id, call.visit().state.mint.clone());
+    exception::refuse(&mut call.tx, id, by, &why, &mint).await?;
     call.record("exception.refused", &id.to_string(), json!({ "reason": why })).await?;
     call.done(&href(id), Flash::good("It is refused. What it names stays open.")).await
 }

@@ -1,5 +1,6 @@
 //! What is decided of exceptions: approved, refused, withdrawn, ended.
 
+use super::four_eyes::notify_asker;
 use super::{Exception, four_eyes, get, tell_finding};
 use crate::door::TenantTx;
 use crate::error::StoreError;
@@ -53,6 +54,9 @@ pub async fn approve(
     .execute(tx.conn())
     .await?;
     job::enqueue(tx, &Task::EndExceptions, found.expires_at, mint).await?;
+    if !own {
+        notify_asker(tx, exception, "is approved", mint).await?;
+    }
     Ok(found)
 }
 
@@ -65,9 +69,9 @@ pub async fn refuse(
     exception: ExceptionId,
     by: PersonId,
     why: &str,
-    now: DateTime<Utc>,
+    mint: &Mint,
 ) -> Result<Exception, StoreError> {
-    let found = waiting(tx, exception).await?;
+    let (now, found) = (mint.now(), waiting(tx, exception).await?);
     sqlx::query(
         "update exceptions set state = 'refused', approved_by = $3, decided_at = $4, decision = $5
          where tenant_id = $1 and exception_id = $2",
@@ -80,6 +84,7 @@ pub async fn refuse(
     .execute(tx.conn())
     .await?;
     tell_finding(tx, exception, "exception_refused", Some(by), now).await?;
+    notify_asker(tx, exception, "is refused", mint).await?;
     Ok(found)
 }
 

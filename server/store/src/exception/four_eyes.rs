@@ -2,8 +2,9 @@
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::inbox::{self, Kind, Notice};
 use chrono::{DateTime, Utc};
-use plumbline_core::id::{ExceptionId, PersonId};
+use plumbline_core::id::{ExceptionId, Mint, PersonId};
 use plumbline_core::role::{Permission, Role};
 use uuid::Uuid;
 
@@ -68,15 +69,12 @@ pub async fn set_four_eyes(tx: &mut TenantTx, on: bool, by: PersonId, now: DateT
     Ok(())
 }
 
-/// Who should hear that an exception waits: everybody who may approve it. Returns them; what carries the news to them is
-/// the inbox's.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn notify_approvers(tx: &mut TenantTx, exception: ExceptionId) -> Result<Vec<PersonId>, StoreError> {
-    let people: Vec<Uuid> = sqlx::query_scalar(
-        "select m.person_id from members m
+/// Tells everybody who may approve an exception that it waits for them.
+pub(super) async fn notify_approvers(tx: &mut TenantTx, exception: ExceptionId, mint: &Mint) -> Result<(), StoreError> {
+    let people: Vec<(Uuid, String)> = sqlx::query_as(
+        "select m.person_id, p.name from members m
          join exceptions e on e.tenant_id = $1 and e.exception_id = $2
+         join people p on p.person_id = e.requested_by
          where m.tenant_id = $1 and m.role = any($3) and m.person_id <> e.requested_by",
     )
     .bind(tx.tenant().0)
@@ -84,5 +82,40 @@ pub async fn notify_approvers(tx: &mut TenantTx, exception: ExceptionId) -> Resu
     .bind(approving())
     .fetch_all(tx.conn())
     .await?;
-    Ok(people.into_iter().map(PersonId).collect())
+    tell_all(tx, Kind::ExceptionAsked, exception, people, |name| format!("{name} asks for an exception"), mint).await
+}
+
+/// Tells whoever asked for an exception what became of it.
+pub(super) async fn notify_asker(
+    tx: &mut TenantTx,
+    exception: ExceptionId,
+    became: &str,
+    mint: &Mint,
+) -> Result<(), StoreError> {
+    let people: Vec<(Uuid, String)> = sqlx::query_as(
+        "select requested_by, '' from exceptions where tenant_id = $1 and exception_id = $2 and requested_by is not null",
+    )
+    .bind(tx.tenant().0)
+    .bind(exception.0)
+    .fetch_all(tx.conn())
+    .await?;
+    tell_all(tx, Kind::Exception, exception, people, |_| format!("Your exception {became}"), mint).await
+}
+
+async fn tell_all(
+    tx: &mut TenantTx,
+    kind: Kind,
+    exception: ExceptionId,
+    people: Vec<(Uuid, String)>,
+    subject: impl Fn(&str) -> String,
+    mint: &Mint,
+) -> Result<(), StoreError> {
+    let notice = |(person, name): (Uuid, String)| Notice {
+        person: PersonId(person),
+        subject: subject(&name),
+        link: format!("/exceptions/{exception}"),
+    };
+    let notices: Vec<Notice> = people.into_iter().map(notice).collect();
+    inbox::tell_many(tx, kind, &notices, mint.now()).await?;
+    inbox::wake(tx, mint).await
 }

@@ -10,7 +10,8 @@ mod preview;
 mod register;
 
 pub use decision::{approve, end, refuse, withdraw};
-pub use four_eyes::{FourEyes, four_eyes, notify_approvers, set_four_eyes};
+use four_eyes::notify_approvers;
+pub use four_eyes::{FourEyes, four_eyes, set_four_eyes};
 pub use preview::{MOST, Preview, preview};
 pub use register::{Counts, EXPIRING, MANY, MUCH, Names, Standing, counts, covered, list, names};
 
@@ -182,7 +183,7 @@ pub async fn ask(tx: &mut TenantTx, new: NewException<'_>, mint: &Mint) -> Resul
         .await?;
     }
     tell_finding(tx, id, "exception_asked", Some(new.by), mint.now()).await?;
-    notify_approvers(tx, id).await?;
+    notify_approvers(tx, id, mint).await?;
     Ok(id)
 }
 
