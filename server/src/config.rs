@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use plumbline_kubernetes::OwnCluster;
 use plumbline_store::seal::Keyring;
 use plumbline_worker::feeds::{self, Feed};
+use plumbline_worker::mail::Mailer;
 use rand::RngCore;
 use secrecy::SecretString;
 use std::io::Write;
@@ -140,6 +141,24 @@ pub fn docker_sockets() -> anyhow::Result<bool> {
 /// When it is set to anything but yes or no.
 pub fn behind_proxy() -> anyhow::Result<bool> {
     yes_or_no("PLUMBLINE_BEHIND_PROXY")
+}
+
+/// The server that mails are sent by, from `PLUMBLINE_SMTP_URL` and `PLUMBLINE_MAIL_FROM`; none when neither is set, and
+/// then no mail is sent. Its links lead to `PLUMBLINE_PUBLIC_URL`.
+///
+/// # Errors
+/// When one is set without the others, or makes no sense.
+pub fn mailer() -> anyhow::Result<Option<Mailer>> {
+    let Some(server) = variable("PLUMBLINE_SMTP_URL")? else {
+        if variable("PLUMBLINE_MAIL_FROM")?.is_some() {
+            bail!("PLUMBLINE_MAIL_FROM is set, and PLUMBLINE_SMTP_URL is not: set both, or neither");
+        }
+        return Ok(None);
+    };
+    let from = required("PLUMBLINE_MAIL_FROM").context("PLUMBLINE_SMTP_URL is set")?;
+    required("PLUMBLINE_PUBLIC_URL").context("PLUMBLINE_SMTP_URL is set, and mails link to the pages")?;
+    let mailer = Mailer::new(&SecretString::from(server), &from, &public_url("")?)?;
+    Ok(Some(mailer))
 }
 
 /// The feeds that workers fetch by themselves, from `PLUMBLINE_FEEDS`: one a line. None when it is not set.

@@ -131,6 +131,7 @@ impl Product {
             catalogue: self.catalogue,
             weighing: Arc::new(self.catalogue.weighing()),
             collectors: self.collectors.to_vec(),
+            mailer: config::mailer()?.map(Arc::new),
         };
         tokio::join!(Arc::new(worker).run(SLOTS, stop.clone()), refresh.run(stop));
         Ok(())

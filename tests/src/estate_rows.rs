@@ -1,7 +1,7 @@
 //! One of each thing that a link can name, put straight into the tables: what tests of routes need and no more.
 
 use crate::app::{TestApp, noon};
-use plumbline_core::id::{BillId, FindingId, FixId, PersonId, ResourceId, RunId, SourceId, ViewId};
+use plumbline_core::id::{AuditId, BillId, FindingId, FixId, PersonId, PlanId, ResourceId, RunId, SourceId, ViewId};
 use plumbline_software::layer::Software;
 use plumbline_store::tenant::Tenant;
 use sqlx::AssertSqlSafe;
@@ -21,6 +21,8 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
     let image = ResourceId::derive(source, "registry.example.com/shop@sha256:a");
     let component = ResourceId::derive(source, "lodash");
     let bill = BillId::mint(&app.mint);
+    let plan = PlanId::mint(&app.mint);
+    let (team, bulk) = (AuditId::mint(&app.mint), AuditId::mint(&app.mint));
     let view = ViewId::mint(&app.mint);
     let software = hex(&Software::default().pack());
     let (t, now) = (tenant.id, noon().to_rfc3339());
@@ -55,6 +57,16 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
          insert into fixes (tenant_id, fix_id, source_id, fix_key, target, account, region, open_findings, resources, loss, gain)
          values ('{t}', '{fix}', '{source}', '{fix_key}', '111122223333', '111122223333', 'eu-west-1', 1, 1, 700, 1.5);
          insert into fix_checks (tenant_id, fix_id, check_id, findings, loss) values ('{t}', '{fix}', '{check}', 1, 700);
+         insert into plans (tenant_id, plan_id, name, part, target, due, score_then, score_planned, at_least, made_by, made_at)
+         values ('{t}', '{plan}', 'To 85', 'whole', 85, '2026-12-24', 70, 86, 1, '{member}', '{now}');
+         insert into plan_fixes (tenant_id, plan_id, fix_id, place) values ('{t}', '{plan}', '{fix}', 1);
+         insert into teams (tenant_id, team_id, name, created_at) values ('{t}', '{team}', 'Payments', '{now}');
+         insert into bulk_actions (tenant_id, bulk_id, person_id, actor, at, action, q, detail, findings)
+         values ('{t}', '{bulk}', '{member}', 'Somebody', '{now}', 'start', 'severity=high', 'in progress', 0);
+         insert into finding_comments (tenant_id, finding_id, comment_no, at, person_id, author, body, mentioned)
+         overriding system value values ('{t}', '{finding}', 1, '{now}', '{member}', 'Somebody', 'Looked at it.', '{{}}');
+         insert into inbox (tenant_id, person_id, item_no, at, kind, subject, link)
+         overriding system value values ('{t}', '{member}', 1, '{now}', 'assigned', 'Given to you', '/findings/{finding}');
          insert into views (tenant_id, view_id, person_id, name, filter, sort, shared, created_at)
          values ('{t}', '{view}', '{member}', 'Worst', 'severity:critical', 'risk', true, '{now}');",
         kind = check.kind,
@@ -71,7 +83,12 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
         ("bill", bill.to_string()),
         ("finding", finding.to_string()),
         ("fix", fix.to_string()),
+        ("plan", plan.to_string()),
         ("person", member.to_string()),
+        ("team", team.to_string()),
+        ("bulk", bulk.to_string()),
+        ("comment", "1".to_owned()),
+        ("item", "1".to_owned()),
         ("view", view.to_string()),
     ])
 }

@@ -73,6 +73,7 @@ impl Polling {
             catalogue,
             weighing: Arc::new(catalogue.weighing()),
             collectors: vec![Arc::new(collector)],
+            mailer: None,
         };
         Ok(Self { pool, clock, database, tenant, source, worker })
     }

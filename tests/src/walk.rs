@@ -5,7 +5,7 @@ use plumbline_policy::Catalogue;
 use plumbline_web::route::{Route, table};
 
 /// One field of every name that any form has, each with a value that makes sense.
-pub const FIELDS: [(&str, &str); 33] = [
+pub const FIELDS: [(&str, &str); 37] = [
     ("role", "analyst"),
     ("email", "new@example.com"),
     ("name", "New Person"),
@@ -38,7 +38,15 @@ pub const FIELDS: [(&str, &str); 33] = [
     ("document", ""),
     ("sources", "registry.example.com/base/**"),
     ("hashes", "aa00000000000000000000000000000000000000000000000000000000000001  dropper"),
+    ("move", "start"),
+    ("comment", "said for the length of a test"),
+    ("due", ""),
+    ("rules", "# none"),
     ("sha256", "aa00000000000000000000000000000000000000000000000000000000000002"),
+    ("keys", "team"),
+    ("part", "whole"),
+    ("target", "85"),
+    ("by", "2026-12-24"),
 ];
 
 /// Every route of the application, ordered by path and method.

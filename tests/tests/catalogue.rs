@@ -279,7 +279,7 @@ async fn a_tenant_reads_neither_passwords_nor_sessions_and_knows_its_members_alo
 
 #[sqlx::test(migrations = "../migrations")]
 async fn what_is_history_cannot_be_rewritten(pool: PgPool) {
-    for table in ["audit_log", "finding_events", "postures", "score_ledger"] {
+    for table in ["audit_log", "finding_comments", "finding_events", "postures", "score_ledger"] {
         for role in ROLES {
             for right in ["update", "delete", "truncate"] {
                 let (able,): (bool,) = sqlx::query_as("select has_table_privilege($1, $2, $3)")

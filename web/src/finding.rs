@@ -1,10 +1,11 @@
 //! One finding: what is wrong, why it ranks where it does, how to fix it, and all that happened to it.
 
 mod flaw;
+mod triage;
 
 use crate::call::{ApproveException, Call, ReadPosture};
 use crate::error::WebError;
-use crate::fixes::{self, Remedy};
+use crate::fixes::{self, Remedy, Target};
 use crate::form::{Form, Pressed};
 use crate::frame::{Flash, Frame, Nav};
 use crate::route::Route;
@@ -24,14 +25,17 @@ use plumbline_store::finding::{FindingDetail, FindingEvent};
 use plumbline_store::{StoreError, TenantTx, exception, finding, fix, reconcile, stack};
 use serde::Deserialize;
 use serde_json::json;
+use triage::{TriagePart, Typed};
 use uuid::Uuid;
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![
+    let mut routes = vec![
         Route::get("/findings/{finding}", show),
         Route::post("/findings/{finding}/accept", accept),
         Route::post("/findings/{finding}/reopen", end_acceptance),
-    ]
+    ];
+    routes.extend(triage::routes());
+    routes
 }
 
 async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
@@ -87,7 +91,8 @@ async fn read<P>(call: &mut Call<P>, id: FindingId, form: AcceptForm, errors: Ac
     let catalogue = call.catalogue();
     let one = One::read(&mut call.tx, catalogue, id, call.now).await?;
     let may_accept = call.may(Permission::ApproveException);
-    Ok(Page { frame: call.frame(Nav::Findings), one, may_accept, form, errors })
+    let triage = TriagePart::read(call, id, Typed::default()).await?;
+    Ok(Page { frame: call.frame(Nav::Findings), one, triage, may_accept, form, errors })
 }
 
 #[derive(Template)]
@@ -95,6 +100,7 @@ async fn read<P>(call: &mut Call<P>, id: FindingId, form: AcceptForm, errors: Ac
 struct Page {
     frame: Frame,
     one: One,
+    triage: TriagePart,
     may_accept: bool,
     form: AcceptForm,
     errors: AcceptErrors,
@@ -133,7 +139,9 @@ struct ControlLink {
 }
 
 struct Happening {
-    words: &'static str,
+    words: String,
+    /// What was said with it.
+    note: Option<String>,
     person: Option<String>,
     at: String,
     ago: String,
@@ -221,7 +229,6 @@ impl One {
         let check = catalogue.check(&found.check_id);
         let flaw = FlawPart::of(&found.subject, &found.observed);
         let reaches = stack::workloads_of(tx, &found.resource_uid).await?;
-        let region = if found.region == "global" { "" } else { found.region.as_str() };
         Ok(Self {
             reaches: (reaches > 0).then(|| text::plural(reaches, "workload")),
             id: id.to_string(),
@@ -244,7 +251,7 @@ impl One {
                 gain: words::points(fix.gain),
                 closes: text::plural(fix.open_findings, "finding"),
             }),
-            remedy: check.map(|check| Remedy::of(check, &found.account, region)),
+            remedy: check.map(|check| Remedy::of(check, &target(&found))),
             controls: controls_of(catalogue, &found.check_id),
             history: history.iter().map(|event| Happening::of(event, now)).collect(),
             acceptances: acceptances.iter().map(|accepted| Acceptance::of(accepted, now)).collect(),
@@ -254,6 +261,18 @@ impl One {
             resolved: found.resolved_at.map(|at| text::ago(at, now)),
             reopened: (found.times_reopened > 0).then(|| text::plural(found.times_reopened.into(), "time")),
         })
+    }
+}
+
+/// What the finding's fix is applied to.
+fn target(found: &FindingDetail) -> Target<'_> {
+    Target {
+        kind: &found.resource_kind,
+        uid: &found.resource_uid,
+        name: &found.resource_name,
+        account: &found.account,
+        region: &found.region,
+        attributes: None,
     }
 }
 
@@ -283,20 +302,8 @@ impl ResourceLink {
 
 impl Happening {
     fn of(event: &FindingEvent, now: DateTime<Utc>) -> Self {
-        Self {
-            words: match event.event.as_str() {
-                "opened" => "First seen",
-                "resolved" => "Resolved",
-                "reopened" => "Came back",
-                "weighed" => "Weighs differently now",
-                "accepted" => "Risk accepted",
-                "acceptance_ended" => "Acceptance ended",
-                _ => "Changed",
-            },
-            person: event.person.clone(),
-            at: text::when(event.at),
-            ago: text::ago(event.at, now),
-        }
+        let (words, note) = triage::happening(event);
+        Self { words, note, person: event.person.clone(), at: text::when(event.at), ago: text::ago(event.at, now) }
     }
 }
 

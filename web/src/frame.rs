@@ -81,6 +81,8 @@ pub enum Nav {
     Members,
     Audit,
     Account,
+    Inbox,
+    Settings,
 }
 
 /// One entry of the navigation.
@@ -119,6 +121,8 @@ pub struct Frame {
     /// The tenant shown; none for a person who is in no tenant.
     pub current: Option<Membership>,
     pub tenants: Vec<Membership>,
+    /// What the person has not read in this tenant's inbox; up to a hundred are counted.
+    pub unread: i64,
 }
 
 impl Frame {

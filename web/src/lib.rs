@@ -29,12 +29,15 @@ pub mod frame;
 pub mod health;
 mod image;
 pub mod image_rules;
+pub mod inbox;
 pub mod invitation;
 pub mod limits;
 pub mod member;
 pub mod oidc;
 pub mod outside;
+mod part;
 pub mod passwords;
+pub mod plan;
 pub mod posture;
 pub mod provider;
 pub mod resource;
@@ -53,8 +56,10 @@ pub mod tenant;
 pub mod text;
 pub mod theme;
 mod tree;
+mod triage;
 pub mod upload;
 pub mod views;
+pub mod what_if;
 mod words;
 
 pub use error::WebError;
@@ -89,7 +94,7 @@ pub fn app(
         .wrap(from_fn(edge::edge))
         .wrap(from_fn(edge::boxed))
         .wrap(Compress::default())
-        .wrap(from_fn(edge::boxed))
+        .wrap(from_fn(edge::outermost))
 }
 
 /// Serves the application on a listener that is already bound.

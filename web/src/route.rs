@@ -4,9 +4,7 @@ use crate::call::{Access, Agent, Caller, Newcomer};
 use crate::form::Form;
 use crate::upload::Upload;
 use crate::{
-    account, agent, assets, audit, bills, compliance, components, finding, findings, fixes, flaw, flaws, health,
-    image_rules, invitation, member, oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources,
-    stack, tenant, theme, views,
+    account, agent, assets, audit, bills, compliance, components, finding, findings, fixes, flaw, flaws, health, image_rules, inbox, invitation, member, oidc, plan, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources, stack, tenant, theme, triage, views, what_if,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -103,8 +101,12 @@ pub fn table() -> Vec<Route> {
     [
         posture::routes(),
         fixes::routes(),
+        plan::routes(),
+        what_if::routes(),
         findings::routes(),
         finding::routes(),
+        triage::routes(),
+        inbox::routes(),
         views::routes(),
         resources::routes(),
         resource::routes(),

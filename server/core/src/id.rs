@@ -100,6 +100,8 @@ id! {
     ExceptionId,
     /// A bill of materials that was handed in.
     BillId,
+    /// A set of fixes that somebody means to do by a day.
+    PlanId,
     /// One entry of the audit log.
     AuditId,
     /// A filter of findings that somebody keeps.

@@ -4,6 +4,7 @@ use crate::check::Check;
 use crate::engine::{CompileError, Compiled};
 use crate::framework::{Control, Framework};
 use include_dir::{Dir, DirEntry, include_dir};
+use plumbline_core::fix::FixNature;
 use plumbline_core::layer::Layer;
 use plumbline_core::score::{ControlWeight, Weighing, weight};
 use sha2::{Digest, Sha256};
@@ -166,7 +167,25 @@ impl Catalogue {
             let controls = framework.controls.iter().filter_map(|control| self.weigh(control)).collect();
             parts.insert(format!("framework:{}", framework.id), controls);
         }
-        Weighing { version: self.version.clone(), whole: self.checks().map(own).collect(), parts }
+        Weighing {
+            version: self.version.clone(),
+            whole: self.checks().map(own).collect(),
+            parts,
+            fixes: self.natures(),
+        }
+    }
+
+    /// What the fixes of each key are like: upstream when one of its checks says so, as much work as the heaviest.
+    #[must_use]
+    pub fn natures(&self) -> BTreeMap<String, FixNature> {
+        let mut natures: BTreeMap<String, FixNature> = BTreeMap::new();
+        for check in self.checks() {
+            let new = FixNature { upstream: check.fixes_upstream(), effort: check.effort };
+            let nature = natures.entry(check.fix.key.clone()).or_insert(new);
+            nature.upstream |= new.upstream;
+            nature.effort = nature.effort.max(new.effort);
+        }
+        natures
     }
 
     fn weigh(&self, control: &Control) -> Option<ControlWeight> {

@@ -64,6 +64,26 @@ impl Check {
     }
 }
 
+/// Kinds of which one sets what many others are: what is mended there is mended for all of them.
+const RULES_OTHERS: [&str; 6] = [
+    "aws.autoscaling.launch_configuration",
+    "aws.ec2.launch_template",
+    "aws.ecr.registry",
+    "aws.organizations.organization",
+    "kubernetes.cluster",
+    "kubernetes.namespace",
+];
+
+impl Check {
+    /// Whether its fix is applied upstream: to a base image, an account, a region, or what sets how other resources are made.
+    #[must_use]
+    pub fn fixes_upstream(&self) -> bool {
+        self.fix.per != FixTarget::Resource
+            || self.fix.key == "image-bump-base"
+            || RULES_OTHERS.contains(&self.resource.as_str())
+    }
+}
+
 /// Resources that a rule looks at beside the one it judges.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

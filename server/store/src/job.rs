@@ -22,6 +22,16 @@ pub enum Task {
     Match,
     /// Judge images anew: where they may come from, or which files are known to be bad, changed.
     JudgeImages,
+    /// Reckon the groups by tag anew: the tenant named other keys.
+    Regroup,
+    /// Give what is open to its owners by the rules, which changed.
+    ApplyOwners,
+    /// Give what is open its due date by the policy, which changed.
+    ApplyDue,
+    /// Once a day: tell people what is late, and make their digests.
+    Remind,
+    /// Send the mails that wait.
+    SendMail,
 }
 
 impl Task {
@@ -33,6 +43,11 @@ impl Task {
             Self::EndExceptions => "end-exceptions".to_owned(),
             Self::Match => "match".to_owned(),
             Self::JudgeImages => "judge-images".to_owned(),
+            Self::Regroup => "regroup".to_owned(),
+            Self::ApplyOwners => "apply-owners".to_owned(),
+            Self::ApplyDue => "apply-due".to_owned(),
+            Self::Remind => "remind".to_owned(),
+            Self::SendMail => "send-mail".to_owned(),
         }
     }
 }

@@ -16,7 +16,7 @@ use plumbline_core::scope::Outcome;
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::reconcile::{self, stage};
 use plumbline_store::run::{self, RunEnd, Target};
-use plumbline_store::{source, tag};
+use plumbline_store::{inbox, source, tag};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -167,6 +167,7 @@ impl Poll<'_> {
                 .await?;
         reconcile::close_decisions(&mut tx).await?;
         again(worker, &mut tx, reached).await?;
+        inbox::wake(&mut tx, &worker.mint).await?;
         self.intake.progress.resources_retired = i32::try_from(merged.retired.len()).unwrap_or(i32::MAX);
         run::progress(&mut tx, self.run, &self.intake.progress).await?;
         if !matches!(read, Err(CollectError::Cancelled)) {

@@ -13,11 +13,13 @@ mod hosts;
 mod images;
 mod intake;
 mod known_bad;
+pub mod mail;
 mod matching;
 mod memory;
 mod neighbours;
 mod probe;
 mod rules;
+mod triage;
 mod wake;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -51,6 +53,8 @@ pub struct Worker {
     pub catalogue: &'static Catalogue,
     pub weighing: Arc<Weighing>,
     pub collectors: Vec<Arc<dyn Collector>>,
+    /// Sends mails; none where the operator named no server, and then none is sent.
+    pub mailer: Option<Arc<mail::Mailer>>,
 }
 
 impl std::fmt::Debug for Worker {
@@ -128,7 +132,20 @@ impl Worker {
             Task::EndExceptions => self.end_exceptions(lease).await,
             Task::Match => matching::rematch(self, lease).await,
             Task::JudgeImages => rules::judge_anew(self, lease).await,
+            Task::Regroup => self.regroup(lease).await,
+            Task::ApplyOwners | Task::ApplyDue => triage::apply(self, lease).await,
+            Task::Remind => triage::remind(self, lease).await,
+            Task::SendMail => mail::send(self, lease).await,
         }
+    }
+
+    async fn regroup(&self, lease: &Lease) -> anyhow::Result<()> {
+        let mut tx = self.database.tenant(lease.tenant).await?;
+        job::fence(&mut tx, lease).await?;
+        reconcile::lock(&mut tx).await?;
+        reconcile::regroup(&mut tx, &self.weighing, self.now()).await?;
+        job::finish(&mut tx, lease, self.now(), None).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Ends exceptions whose time is over, and comes back when the next one's is.

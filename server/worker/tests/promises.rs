@@ -3,9 +3,12 @@
 
 mod estate;
 mod image_rules;
+mod mail;
 mod matching;
+mod queue;
 mod reach;
 mod tags;
+mod triage;
 
 use estate::{Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
 use plumbline_core::id::{FindingId, PersonId};

@@ -53,6 +53,7 @@ async fn work(app: &TestApp) {
         catalogue,
         weighing: Arc::new(catalogue.weighing()),
         collectors: Vec::new(),
+        mailer: None,
     };
     while worker.work_once(&CancellationToken::new()).await.expect("worked") {}
     let failed: Vec<String> =

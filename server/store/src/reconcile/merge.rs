@@ -1,5 +1,6 @@
 //! From staged to stored: new, changed and retired resources, their edges and counts.
 
+use super::groups::follow_tags;
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
@@ -39,6 +40,7 @@ pub async fn merge(
     gone: &[ResourceId],
     now: DateTime<Utc>,
 ) -> Result<Merged, StoreError> {
+    follow_tags(tx, run.0).await?;
     let changed = upsert(tx, source, run, now).await?;
     replace_edges(tx, run).await?;
     let retired = retire(tx, gone, now).await?;

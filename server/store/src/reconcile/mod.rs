@@ -7,12 +7,15 @@
 
 mod acceptance;
 mod decide;
+mod groups;
 mod history;
 mod ledger;
 mod merge;
 mod moved;
 mod open_flaws;
+mod parts;
 mod reach;
+mod reasons;
 mod settle;
 mod sight;
 mod stage;
@@ -20,12 +23,15 @@ mod sums;
 
 pub use acceptance::{apply_acceptance, end_expired, next_expiry};
 pub use decide::{Decided, Failure, close_decisions, decide, open_decisions};
+pub use groups::regroup;
 pub use ledger::Cause;
 pub use merge::{Merged, merge};
 pub use reach::{Reached, reach};
+pub use reasons::{MovedCheck, MovedFix, NAMED, Reason};
 pub use settle::{Settled, disconnect, settle, settle_rules};
 pub use sight::{ScopeEnd, ScopeSight, blind_scopes, scopes_of, sight};
 pub use stage::{Known, Staged, digest, known, stage};
+pub use sums::own_fixes;
 
 use crate::door::TenantTx;
 use crate::error::StoreError;

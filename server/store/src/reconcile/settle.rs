@@ -4,6 +4,7 @@
 //! weight or content differs, with how they were and how they are). Every number is brought up to date from these two,
 //! so nothing is counted that did not move.
 
+use super::groups::write_groups;
 use super::history::{write_events, write_findings};
 use super::ledger::{is_new_version, losses, posture, step_of_weights, write_ledger};
 use super::moved::{find_moved, retire_checks, turn, write_verdicts};
@@ -11,6 +12,7 @@ use super::open_flaws::write_open_flaws;
 use super::sums::{write_counts, write_fixes, write_gains, write_losses};
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::triage;
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::id::{RunId, SourceId};
 use plumbline_core::score::Weighing;
@@ -96,6 +98,9 @@ async fn settle_why(
     }
     write_verdicts(tx, source, now).await?;
     let mut settled = settle_moved(tx, run, None, weighing, at).await?;
+    if let Some(run) = run {
+        triage::refute(tx, source, run, at).await?;
+    }
     settled.turned = turned;
     let settled_any = Settled { turned: 0, ..settled } != Settled::default();
     if turned > 0 || sight_changed || settled_any || (ours && is_new_version(tx, weighing).await?) {
@@ -164,12 +169,17 @@ pub(super) async fn settle_moved(
     if settled.is_none() && step.is_none() {
         return Ok(Settled::default());
     }
+    if run.is_some() {
+        triage::tell_proven(tx, at).await?;
+    }
     write_findings(tx, at).await?;
+    triage::own_opened(tx).await?;
     write_events(tx, run, person, at).await?;
     write_counts(tx).await?;
     write_open_flaws(tx).await?;
     write_losses(tx).await?;
-    write_fixes(tx).await?;
+    write_groups(tx).await?;
+    write_fixes(tx, weighing).await?;
     write_gains(tx, weighing, step.is_some()).await?;
     write_ledger(tx, run, weighing, &before, step, at).await?;
     Ok(settled.unwrap_or_default())

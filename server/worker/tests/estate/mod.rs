@@ -219,6 +219,7 @@ impl Estate {
             catalogue,
             weighing: Arc::new(catalogue.weighing()),
             collectors: vec![Arc::new(script.clone())],
+            mailer: None,
         });
         Self { database, pool, tenant, source, script, clock, worker }
     }

@@ -119,6 +119,7 @@ impl<'a> Estate<'a> {
             catalogue,
             weighing: Arc::new(catalogue.weighing()),
             collectors: Vec::new(),
+            mailer: None,
         };
         Ok(Self { cluster, size, tenant, source, worker })
     }

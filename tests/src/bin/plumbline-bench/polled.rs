@@ -101,6 +101,7 @@ async fn poll_twice(
         catalogue,
         weighing: Arc::new(catalogue.weighing()),
         collectors: vec![collector],
+        mailer: None,
     };
     for first in [true, false] {
         let mut tx = database.tenant(tenant).await?;

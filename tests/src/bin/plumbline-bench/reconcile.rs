@@ -26,6 +26,9 @@ const EACH: usize = 5;
 const ONE_IN: usize = 50;
 const ROUNDS: usize = 5;
 const KIND: &str = "aws.s3.bucket";
+const COPY: &str = "copy bench_bare (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region,
+    exposure, criticality, loss, risk, fix_id, observed, message, first_seen, opened_at, resolved_at, times_reopened, subject)
+    from stdin";
 
 struct Estate<'a> {
     database: &'a Database,
@@ -207,7 +210,7 @@ impl<'a> Estate<'a> {
             sqlx::query("truncate bench_bare").execute(&mut connection).await?;
             let bytes = text.clone().into_bytes();
             let began = Instant::now();
-            let mut copy = connection.copy_in_raw("copy bench_bare from stdin").await?;
+            let mut copy = connection.copy_in_raw(COPY).await?;
             copy.send(bytes).await?;
             copy.finish().await?;
             times.push(began.elapsed());
