@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const SHOWN: usize = 6;
 /// And what unfolds, at most.
 const MORE: usize = 100;
+/// Fields with few values that no sums are kept by: their values are shown without numbers.
+const PLAIN: [Field; 3] = [Field::Stage, Field::Likelihood, Field::Blast];
 
 /// The sums behind the facets.
 pub(super) struct Counts {
@@ -72,6 +74,10 @@ impl Counts {
             Field::Key => in_order(self.summed(facet, |_| String::new(), |check| Some(check.layer.as_str())), facet),
             Field::State => in_order(self.facets.of("state").to_vec(), facet),
             Field::Exposure | Field::Criticality => worst_first(self.facets.of(facet.word()).to_vec(), facet),
+            facet if PLAIN.contains(&facet) => {
+                let values = facet.values().iter();
+                values.map(|value| FacetCount { value: (*value).to_owned(), findings: 0 }).collect()
+            }
             _ => self.facets.of(facet.word()).to_vec(),
         }
     }
@@ -98,7 +104,7 @@ impl Counts {
 
     /// The facets as the page shows them.
     pub(super) fn view(&self, catalogue: &Catalogue, query: &Query, sources: &[SourceName]) -> Vec<facets::Facet> {
-        FACETS.into_iter().filter_map(|facet| self.one(facet, catalogue, query, sources)).collect()
+        FACETS.into_iter().chain(PLAIN).filter_map(|facet| self.one(facet, catalogue, query, sources)).collect()
     }
 
     fn one(&self, facet: Field, catalogue: &Catalogue, query: &Query, sources: &[SourceName]) -> Option<facets::Facet> {
@@ -122,7 +128,7 @@ impl Counts {
             counts.into_iter().enumerate().partition(|(at, count)| *at < SHOWN || picked.contains(&count.value));
         let choice = |(_, count): (usize, FacetCount)| Choice {
             label: label(facet, &count.value, catalogue),
-            count: self.exact.then(|| text::number(count.findings)),
+            count: (self.exact && !PLAIN.contains(&facet)).then(|| text::number(count.findings)),
             chosen: picked.contains(&count.value),
             href: query.toggled(facet, &count.value).href(),
         };
@@ -162,6 +168,9 @@ fn title(facet: Field) -> &'static str {
         Field::Account => "Account",
         Field::Region => "Region",
         Field::Check => "Check",
+        Field::Stage => "Stage",
+        Field::Likelihood => "Likelihood",
+        Field::Blast => "Blast radius",
         other => other.info().about,
     }
 }
@@ -175,7 +184,7 @@ fn label(facet: Field, value: &str, catalogue: &Catalogue) -> String {
         (Field::Exposure, "private") => "A private network".to_owned(),
         (Field::Exposure, "none") => "Nowhere outside".to_owned(),
         (Field::Account | Field::Region | Field::Source, word) => word.to_owned(),
-        (_, word) => words::capital(word),
+        (_, word) => words::capital(&word.replace('_', " ")),
     }
 }
 
@@ -196,7 +205,7 @@ pub(super) fn chips(catalogue: &Catalogue, query: &Query) -> Vec<Chip> {
 fn chip(word: &Word, catalogue: &Catalogue) -> (&'static str, String) {
     match &word.asks {
         Asks::Text(text) if !word.not => ("Search", format!("“{text}”")),
-        Asks::Value(field, Relation::Is, values) if FACETS.contains(field) && !word.not => {
+        Asks::Value(field, Relation::Is, values) if (FACETS.contains(field) || PLAIN.contains(field)) && !word.not => {
             let labels: Vec<String> = values.iter().map(|value| label(*field, value, catalogue)).collect();
             (title(*field), labels.join(", "))
         }
