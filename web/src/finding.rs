@@ -1,5 +1,6 @@
 //! One finding: what is wrong, why it ranks where it does, how to fix it, and all that happened to it.
 
+mod comments;
 mod flaw;
 mod triage;
 
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/findings/{finding}/reopen", end_acceptance),
     ];
     routes.extend(triage::routes());
+    routes.extend(comments::routes());
     routes
 }
 
