@@ -1,5 +1,6 @@
 //! One finding: what is wrong, why it ranks where it does, how to fix it, and all that happened to it.
 
+mod comments;
 mod flaw;
 mod triage;
 
@@ -30,6 +31,7 @@ use uuid::Uuid;
 pub(crate) fn routes() -> Vec<Route> {
     let mut routes = vec![Route::get("/findings/{finding}", show)];
     routes.extend(triage::routes());
+    routes.extend(comments::routes());
     routes
 }
 

@@ -81,9 +81,9 @@ impl Mailer {
     fn text(&self, mail: &Mail) -> String {
         let mut text = String::new();
         for line in &mail.lines {
-            let _ = write!(text, "{}\n{}{}\n\n", line.subject, self.origin, line.link);
+            let _ = writeln!(text, "{}\n{}{}\n", line.subject, self.origin, line.link);
         }
-        let _ = write!(text, "What comes by e-mail is yours to choose: {}/inbox/settings\n", self.origin);
+        let _ = writeln!(text, "What comes by e-mail is yours to choose: {}/inbox/settings", self.origin);
         text
     }
 }

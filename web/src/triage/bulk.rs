@@ -47,7 +47,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn read(fields: &Fields) -> Result<Self, WebError> {
+    fn read(fields: &[(String, String)]) -> Result<Self, WebError> {
         let one = |name: &str| fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.trim());
         let ticked = fields.iter().filter(|(field, value)| field == "finding" && !value.is_empty());
         let findings: Vec<FindingId> = ticked

@@ -196,21 +196,8 @@ fn expression(glob: &str) -> String {
             '*' => out.push_str("[^/]*"),
             '?' => out.push_str("[^/]"),
             other if other.is_alphanumeric() || other == '_' || other == '/' || other == '-' => out.push(other),
-            other => {
-                out.push('[');
-                match other {
-                    // Within brackets these two would close or negate.
-                    ']' | '^' | '\\' => {
-                        out.pop();
-                        out.push('\\');
-                        out.push(other);
-                    }
-                    _ => {
-                        out.push(other);
-                        out.push(']');
-                    }
-                }
-            }
+            ']' | '^' | '\\' => out.extend(['\\', letter]),
+            other => out.extend(['[', other, ']']),
         }
     }
     out

@@ -29,6 +29,7 @@ impl Default for Policy {
 
 impl Policy {
     /// Asks for every combination, worst first.
+    #[must_use]
     pub fn of(mut days: impl FnMut(Severity, Exposure) -> Option<i32>) -> Self {
         let mut terms = Vec::new();
         for severity in Severity::ALL {
