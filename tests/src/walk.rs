@@ -5,7 +5,7 @@ use plumbline_policy::Catalogue;
 use plumbline_web::route::{Route, table};
 
 /// One field of every name that any form has, each with a value that makes sense.
-pub const FIELDS: [(&str, &str); 37] = [
+pub const FIELDS: [(&str, &str); 36] = [
     ("role", "analyst"),
     ("email", "new@example.com"),
     ("name", "New Person"),
@@ -42,7 +42,6 @@ pub const FIELDS: [(&str, &str); 37] = [
     ("keys", "team"),
     ("part", "whole"),
     ("target", "85"),
-    ("by", "2026-12-24"),
 ];
 
 /// Every route of the application, ordered by path and method.
