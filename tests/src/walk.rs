@@ -5,7 +5,7 @@ use plumbline_policy::Catalogue;
 use plumbline_web::route::{Route, table};
 
 /// One field of every name that any form has, each with a value that makes sense.
-pub const FIELDS: [(&str, &str); 38] = [
+pub const FIELDS: [(&str, &str); 41] = [
     ("role", "analyst"),
     ("email", "new@example.com"),
     ("name", "New Person"),
@@ -47,7 +47,6 @@ pub const FIELDS: [(&str, &str); 38] = [
     ("keys", "team"),
     ("part", "whole"),
     ("target", "85"),
-    ("by", "2026-12-24"),
 ];
 
 /// Every route of the application, ordered by path and method.

@@ -131,6 +131,7 @@ fn value(column: &str, kind: &str, tenant: &str) -> String {
         "bytea" => format!("'{tenant}'::bytea"),
         "boolean" => "false".to_owned(),
         "timestamp with time zone" => "'2026-11-24 12:00Z'".to_owned(),
+        "date" => "'2026-11-24'".to_owned(),
         "integer" | "bigint" | "smallint" | "real" | "double precision" => "1".to_owned(),
         other if other.ends_with("[]") => "'{}'".to_owned(),
         other => panic!("{column} is of type {other}, which this test has to learn"),

@@ -115,10 +115,7 @@ impl Answer {
         let rows = in_order(fix::these(tx, &fixes).await?, &fixes);
         let due = rows.iter().filter(|row| row.due_at.is_some_and(|due| due.date_naive() <= wanted.by)).count();
         if due > 0 {
-            notes.push(format!(
-                "{} of these are due by then anyway.",
-                text::plural(count(due), "fix").replace("fixs", "fixes")
-            ));
+            notes.push(due_anyway(due));
         }
         Ok(Self {
             now: charts::tenths(reckoned.now),
@@ -132,6 +129,13 @@ impl Answer {
             fixes: rows.iter().take(SHOWN).map(|row| FixLine::at(row, catalogue, now)).collect(),
         })
     }
+}
+
+fn due_anyway(due: usize) -> String {
+    if due == 1 {
+        return "1 of these is due by then anyway.".to_owned();
+    }
+    format!("{} of these are due by then anyway.", text::number(count(due)))
 }
 
 fn count(of: usize) -> i64 {
@@ -272,6 +276,12 @@ mod tests {
         assert_eq!(of(12, 11), "12 fixes do it. No set of fewer than 11 can, so at most 1 too many.");
         assert_eq!(of(3, 3), "3 fixes do it, and no smaller set can.");
         assert_eq!(of(1, 1), "1 fix does it, and no smaller set can.");
+    }
+
+    #[test]
+    fn one_is_told_in_the_singular() {
+        assert_eq!(due_anyway(1), "1 of these is due by then anyway.");
+        assert_eq!(due_anyway(1200), "1,200 of these are due by then anyway.");
     }
 
     #[test]
