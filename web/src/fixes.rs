@@ -4,7 +4,7 @@ use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
 use crate::frame::{Frame, Nav};
 use crate::route::Route;
-use crate::trackers::Tickets;
+use crate::tickets::Tickets;
 use crate::{text, words};
 use actix_web::{HttpResponse, web};
 use askama::Template;

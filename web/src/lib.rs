@@ -53,6 +53,7 @@ mod tags;
 pub mod tenant;
 pub mod text;
 pub mod theme;
+mod tickets;
 mod trackers;
 mod tree;
 pub mod upload;

@@ -6,7 +6,7 @@ use crate::upload::Upload;
 use crate::{
     account, agent, assets, audit, bills, compliance, components, exceptions, finding, findings, fixes, flaw, flaws,
     health, image_rules, invitation, member, oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in,
-    sources, stack, tenant, theme, trackers,
+    sources, stack, tenant, theme, tickets, trackers,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -129,6 +129,7 @@ pub fn table() -> Vec<Route> {
         setup::routes(),
         theme::routes(),
         trackers::routes(),
+        tickets::routes(),
         health::routes(),
         assets::routes(),
         agent::routes(),
