@@ -324,8 +324,21 @@ async fn no_page_has_a_serious_accessibility_violation_light_or_dark(pool: PgPoo
     let edge: uuid::Uuid =
         sqlx::query_scalar("select resource_id from resources where name = 'edge'").fetch_one(&site.app.pool).await?;
     let owner = Chrome::signed_in(&site, Role::Owner, Scripts::On).await?;
+    let exception: uuid::Uuid = sqlx::query_scalar(
+        "insert into exceptions (tenant_id, exception_id, finding_id, scope, reason, requested_by, created_at, expires_at)
+         select f.tenant_id, f.finding_id, f.finding_id, jsonb_build_object('finding', f.finding_id),
+             'known for the length of a test', m.person_id, f.opened_at, f.opened_at + interval '30 days'
+         from findings f join members m on m.tenant_id = f.tenant_id limit 1 returning exception_id",
+    )
+    .fetch_one(&site.app.pool)
+    .await?;
     let pages = [
         "/posture".to_owned(),
+        "/exceptions".to_owned(),
+        format!("/exceptions/{exception}"),
+        "/exceptions/new".to_owned(),
+        format!("/exceptions/new?resource={edge}"),
+        "/settings/trackers".to_owned(),
         "/fixes".to_owned(),
         format!("/fixes/{}", estate.fix(weak())),
         "/findings?exposure=internet".to_owned(),

@@ -56,6 +56,7 @@ mod tags;
 pub mod tenant;
 pub mod text;
 pub mod theme;
+mod tickets;
 mod trackers;
 mod tree;
 mod triage;

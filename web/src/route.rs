@@ -6,7 +6,7 @@ use crate::upload::Upload;
 use crate::{
     account, agent, assets, audit, bills, compliance, components, exceptions, finding, findings, fixes, flaw, flaws,
     health, image_rules, inbox, invitation, member, oidc, plan, posture, provider, resource, resources, runs, sbom,
-    setup, sign_in, sources, stack, tenant, theme, trackers, triage, views, what_if,
+    setup, sign_in, sources, stack, tenant, theme, tickets, trackers, triage, views, what_if,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -134,6 +134,7 @@ pub fn table() -> Vec<Route> {
         setup::routes(),
         theme::routes(),
         trackers::routes(),
+        tickets::routes(),
         health::routes(),
         assets::routes(),
         agent::routes(),

@@ -1,6 +1,6 @@
-//! Trackers: where tickets are opened, and how; and the button of a fix that opens one.
+//! Trackers: where tickets are opened, and how.
 
-use crate::call::{Call, ManageSources, Triage};
+use crate::call::{Call, ManageSources};
 use crate::error::WebError;
 use crate::form::{Form, Pressed};
 use crate::frame::{Flash, Frame, Nav};
@@ -9,11 +9,11 @@ use crate::text;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use plumbline_core::address::may_go;
-use plumbline_core::id::{FixId, TrackerId};
+use plumbline_core::id::TrackerId;
 use plumbline_core::ticket::{TrackerKind, TrackerSettings};
+use plumbline_store::TenantTx;
 use plumbline_store::job::{self, Task};
-use plumbline_store::ticket::{self, NewTracker, Ticket, Tracker};
-use plumbline_store::{StoreError, TenantTx};
+use plumbline_store::ticket::{self, NewTracker, Tracker};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
@@ -29,7 +29,6 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post("/settings/trackers/{tracker}/test", test),
         Route::post("/settings/trackers/{tracker}/credential", credential),
         Route::post("/settings/trackers/{tracker}/remove", remove),
-        Route::post("/fixes/{fix}/ticket", open),
     ]
 }
 
@@ -234,7 +233,7 @@ async fn create(mut call: Call<ManageSources>, form: Form<TrackerForm>) -> Resul
 }
 
 /// A tracker that is connected.
-async fn connected(tx: &mut TenantTx, id: TrackerId) -> Result<Tracker, WebError> {
+pub(crate) async fn connected(tx: &mut TenantTx, id: TrackerId) -> Result<Tracker, WebError> {
     let row = ticket::tracker(tx, id).await?;
     if row.removed_at.is_some() { Err(WebError::NotFound) } else { Ok(row) }
 }
@@ -286,81 +285,6 @@ async fn remove(
     call.record("tracker.removed", &row.name, json!({ "tracker_id": id })).await?;
     call.done(PATH, Flash::good("The tracker is removed, and its credential with it. Its tickets stay as they are."))
         .await
-}
-
-#[derive(Deserialize)]
-struct Chosen {
-    #[serde(default)]
-    tracker: String,
-}
-
-/// Asks for a ticket of a fix.
-async fn open(mut call: Call<Triage>, fix: web::Path<Uuid>, form: Form<Chosen>) -> Result<HttpResponse, WebError> {
-    let fix = FixId(*fix);
-    plumbline_store::fix::get(&mut call.tx, fix).await?;
-    let tracker: TrackerId = form.0.tracker.parse().map_err(|_| WebError::Invalid("Choose a tracker.".to_owned()))?;
-    let row = connected(&mut call.tx, tracker).await?;
-    let (by, mint, path) = (call.actor.id, call.visit().state.mint.clone(), format!("/fixes/{fix}"));
-    match ticket::ask(&mut call.tx, fix, tracker, by, &mint).await {
-        Err(StoreError::Conflict(words)) => return Ok(call.refuse(&path, Flash::bad(words))),
-        other => other?,
-    };
-    call.record("ticket.asked", &row.name, json!({ "fix": fix, "tracker_id": tracker })).await?;
-    call.done(&path, Flash::good(format!("A ticket is being opened in {}.", row.name))).await
-}
-
-/// What the page of a fix shows of its tickets.
-pub(crate) struct Tickets {
-    pub(crate) lines: Vec<TicketLine>,
-    /// Trackers where it has none, or one that failed.
-    pub(crate) offers: Vec<(String, String)>,
-    pub(crate) may_open: bool,
-}
-
-/// One ticket of a fix.
-pub(crate) struct TicketLine {
-    pub(crate) tracker: String,
-    pub(crate) href: Option<String>,
-    pub(crate) key: String,
-    pub(crate) class: &'static str,
-    pub(crate) state: String,
-    pub(crate) error: Option<String>,
-}
-
-impl TicketLine {
-    fn of(row: &Ticket) -> Self {
-        let (class, state) = match (row.state.as_str(), row.closed_there_at) {
-            ("asked", _) => ("is-running", "being opened".to_owned()),
-            ("done", _) => ("is-good", "done".to_owned()),
-            ("failed", _) => ("is-failed", "failed".to_owned()),
-            (_, Some(_)) => ("is-note", "closed there, awaiting proof".to_owned()),
-            _ => ("is-open", row.their_state.clone().unwrap_or_else(|| "open".to_owned())),
-        };
-        // Their address is a tracker's word: only one that a browser may follow becomes a link.
-        let href = row.url.clone().filter(|url| url.starts_with("https://") || url.starts_with("http://"));
-        Self {
-            tracker: row.tracker_name.clone(),
-            href,
-            key: row.external_key.clone().unwrap_or_default(),
-            class,
-            state,
-            error: row.error.clone(),
-        }
-    }
-}
-
-impl Tickets {
-    pub(crate) async fn read(tx: &mut TenantTx, fix: FixId, may_open: bool) -> Result<Self, StoreError> {
-        let rows = ticket::of_fix(tx, fix).await?;
-        let trackers = ticket::trackers(tx).await?;
-        let has = |id: Uuid| rows.iter().any(|row| row.tracker_id == id && row.state != "failed");
-        let offers = trackers.iter().filter(|row| !has(row.tracker_id));
-        Ok(Self {
-            offers: offers.map(|row| (row.tracker_id.to_string(), row.name.clone())).collect(),
-            lines: rows.iter().map(TicketLine::of).collect(),
-            may_open,
-        })
-    }
 }
 
 #[cfg(test)]

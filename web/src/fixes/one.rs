@@ -4,7 +4,7 @@ use super::{FixLine, Remedy, pair};
 use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
 use crate::frame::{Frame, Nav};
-use crate::trackers::Tickets;
+use crate::tickets::Tickets;
 use crate::{charts, text, words};
 use actix_web::{HttpResponse, web};
 use askama::Template;
