@@ -1,7 +1,7 @@
 //! One of each thing that a link can name, put straight into the tables: what tests of routes need and no more.
 
 use crate::app::{TestApp, noon};
-use plumbline_core::id::{BillId, FindingId, FixId, PersonId, ResourceId, RunId, SourceId};
+use plumbline_core::id::{BillId, FindingId, FixId, PathId, PersonId, ResourceId, RunId, SourceId};
 use plumbline_software::layer::Software;
 use plumbline_store::tenant::Tenant;
 use sqlx::AssertSqlSafe;
@@ -21,6 +21,7 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
     let image = ResourceId::derive(source, "registry.example.com/shop@sha256:a");
     let component = ResourceId::derive(source, "lodash");
     let bill = BillId::mint(&app.mint);
+    let attack_path = PathId::mint(&app.mint);
     let software = hex(&Software::default().pack());
     let (t, now) = (tenant.id, noon().to_rfc3339());
     let sql = format!(
@@ -53,7 +54,11 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
              'normal', 700, 20, '{fix}', '{{}}', '', '{now}', '{now}');
          insert into fixes (tenant_id, fix_id, source_id, fix_key, target, account, region, open_findings, resources, loss, gain)
          values ('{t}', '{fix}', '{source}', '{fix_key}', '111122223333', '111122223333', 'eu-west-1', 1, 1, 700, 1.5);
-         insert into fix_checks (tenant_id, fix_id, check_id, findings, loss) values ('{t}', '{fix}', '{check}', 1, 700);",
+         insert into fix_checks (tenant_id, fix_id, check_id, findings, loss) values ('{t}', '{fix}', '{check}', 1, 700);
+         insert into attack_paths (tenant_id, path_id, entrance_id, foothold_id, target_id, goal, likelihood, risk, length, steps,
+             first_seen)
+         values ('{t}', '{attack_path}', '{resource}', '{resource}', '{resource}', 'data', 'open', 60, 0,
+             '[{{\"resource\": \"{resource}\", \"relation\": \"\", \"needs\": []}}]', '{now}');",
         kind = check.kind,
         check = check.id,
         fix_key = check.fix_key,
@@ -65,6 +70,7 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
         ("resource", resource.to_string()),
         ("image", image.to_string()),
         ("component", component.to_string()),
+        ("attack_path", attack_path.to_string()),
         ("bill", bill.to_string()),
         ("finding", finding.to_string()),
         ("fix", fix.to_string()),

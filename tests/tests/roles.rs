@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 /// Things that are in nobody's tenant: a caller who may gets as far as not finding them, and changes nothing.
 fn nothing() -> Named {
-    ["source", "run", "resource", "image", "component", "bill", "finding", "fix", "person"]
+    ["source", "run", "resource", "image", "component", "bill", "attack_path", "finding", "fix", "person"]
         .into_iter()
         .map(|name| (name, "01900000-0000-7000-8000-000000000000".to_owned()))
         .collect()

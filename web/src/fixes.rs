@@ -11,7 +11,7 @@ use plumbline_core::id::FixId;
 use plumbline_core::layer::Layer;
 use plumbline_policy::{Catalogue, Check};
 use plumbline_store::fix::FixRow;
-use plumbline_store::{PageRequest, StoreError, TenantTx, finding, fix, posture};
+use plumbline_store::{PageRequest, StoreError, TenantTx, finding, fix, path, posture};
 use url::form_urlencoded;
 use uuid::Uuid;
 
@@ -208,6 +208,8 @@ struct One {
     done: bool,
     /// How many things run the images that it mends; none where that is not known of any.
     runners: Option<String>,
+    /// How many attack paths it cuts, where it cuts any.
+    cuts: Option<String>,
     /// The score now and with the fix applied, each with one decimal; none before the first reconcile.
     scores: Option<(String, String)>,
     steps: Vec<Step>,
@@ -284,6 +286,7 @@ impl One {
         let closes = fix::checks(tx, id).await?;
         let findings = finding::of_fix(tx, id, &PageRequest { after, size: PAGE }).await?;
         let runners = if row.fix_key.starts_with("image-") { fix::runners(tx, id).await? } else { 0 };
+        let cuts = path::cut_by(tx, id).await?;
         let score = posture::latest(tx).await?.map(|posture| posture.score);
         let region = if row.region == "global" { "" } else { row.region.as_str() };
         let steps = closes.iter().filter_map(|part| {
@@ -295,6 +298,7 @@ impl One {
             source: row.source_name.clone(),
             done: row.open_findings == 0,
             runners: (runners > 0).then(|| text::plural(runners, "workload")),
+            cuts: (cuts > 0).then(|| text::plural(cuts.into(), "attack path")),
             scores: score.map(|score| (format!("{score:.1}"), format!("{:.1}", (score + row.gain).min(100.0)))),
             steps: steps.collect(),
             bump: row.target.split_once(" → ").map(|(from, to)| (from.to_owned(), to.to_owned())),

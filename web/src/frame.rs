@@ -73,6 +73,7 @@ pub enum Nav {
     Posture,
     Fixes,
     Findings,
+    Paths,
     Resources,
     Flaws,
     Components,
@@ -92,10 +93,11 @@ pub struct NavLink {
 }
 
 /// The navigation, in its order, and what it takes to see an entry.
-const NAV: [(Nav, &str, &str, Permission); 10] = [
+const NAV: [(Nav, &str, &str, Permission); 11] = [
     (Nav::Posture, "Posture", "/posture", Permission::ReadPosture),
     (Nav::Fixes, "Fixes", "/fixes", Permission::ReadPosture),
     (Nav::Findings, "Findings", "/findings", Permission::ReadPosture),
+    (Nav::Paths, "Attack paths", "/paths", Permission::ReadPosture),
     (Nav::Resources, "Resources", "/resources", Permission::ReadPosture),
     (Nav::Flaws, "Flaws", "/flaws", Permission::ReadPosture),
     (Nav::Components, "Components", "/components", Permission::ReadPosture),

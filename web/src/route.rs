@@ -4,9 +4,9 @@ use crate::call::{Access, Agent, Caller, Newcomer};
 use crate::form::Form;
 use crate::upload::Upload;
 use crate::{
-    account, agent, assets, audit, bills, compliance, components, finding, findings, fixes, flaw, flaws, health,
-    image_rules, invitation, member, oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources,
-    stack, tenant, theme,
+    account, agent, assets, audit, bills, compliance, components, criticality, finding, findings, fixes, flaw, flaws,
+    health, image_rules, invitation, member, oidc, paths, posture, provider, resource, resources, runs, sbom, setup,
+    sign_in, sources, stack, tenant, theme,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -105,6 +105,7 @@ pub fn table() -> Vec<Route> {
         fixes::routes(),
         findings::routes(),
         finding::routes(),
+        paths::routes(),
         resources::routes(),
         resource::routes(),
         stack::routes(),
@@ -113,6 +114,7 @@ pub fn table() -> Vec<Route> {
         flaw::routes(),
         components::routes(),
         image_rules::routes(),
+        criticality::routes(),
         compliance::routes(),
         sources::routes(),
         runs::routes(),

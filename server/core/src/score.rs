@@ -4,6 +4,7 @@
 //! score = floor(100 · ΣW·h / ΣW). W and k come from the catalogue version and from nothing else, so a passing resource
 //! changes nothing, any new failure lowers the unrounded score, and 100 means that nothing is open.
 
+use crate::path::Openings;
 use crate::verdict::Severity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -84,6 +85,9 @@ pub struct Weighing {
     pub whole: Vec<ControlWeight>,
     /// Scores of parts, by name: `layer:cloud`, `framework:cis_aws_5.0`.
     pub parts: BTreeMap<String, Vec<ControlWeight>>,
+    /// What its checks open to an attacker; it weighs nothing in a score and is not kept with it.
+    #[serde(skip)]
+    pub openings: Openings,
 }
 
 /// The sum of the losses of each check's open findings.

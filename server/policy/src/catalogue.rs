@@ -5,6 +5,8 @@ use crate::engine::{CompileError, Compiled};
 use crate::framework::{Control, Framework};
 use include_dir::{Dir, DirEntry, include_dir};
 use plumbline_core::layer::Layer;
+use plumbline_core::path::Openings;
+use plumbline_core::risk::WEIGHTS_VERSION;
 use plumbline_core::score::{ControlWeight, Weighing, weight};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -114,7 +116,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// A digest of all content: verdicts of one version are comparable with each other.
+    /// A digest of all content and of the weights of the risk: verdicts of one version are comparable with each other.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
@@ -166,7 +168,18 @@ impl Catalogue {
             let controls = framework.controls.iter().filter_map(|control| self.weigh(control)).collect();
             parts.insert(format!("framework:{}", framework.id), controls);
         }
-        Weighing { version: self.version.clone(), whole: self.checks().map(own).collect(), parts }
+        Weighing {
+            version: self.version.clone(),
+            whole: self.checks().map(own).collect(),
+            parts,
+            openings: self.openings(),
+        }
+    }
+
+    /// What its checks open to an attacker.
+    #[must_use]
+    pub fn openings(&self) -> Openings {
+        Openings::new(self.checks().filter_map(|check| Some((check.id.clone(), check.opens?))))
     }
 
     fn weigh(&self, control: &Control) -> Option<ControlWeight> {
@@ -183,6 +196,7 @@ impl Catalogue {
 
 fn version(parts: &[&[File]]) -> String {
     let mut hash = Sha256::new();
+    hash.update(WEIGHTS_VERSION.to_be_bytes());
     for (name, text) in parts.iter().copied().flatten() {
         hash.update((name.len() as u64).to_be_bytes());
         hash.update(name);

@@ -22,6 +22,8 @@ pub enum Task {
     Match,
     /// Judge images anew: where they may come from, or which files are known to be bad, changed.
     JudgeImages,
+    /// Weigh everything anew: the tenant's rules of criticality changed.
+    WeighCriticality,
 }
 
 impl Task {
@@ -33,6 +35,7 @@ impl Task {
             Self::EndExceptions => "end-exceptions".to_owned(),
             Self::Match => "match".to_owned(),
             Self::JudgeImages => "judge-images".to_owned(),
+            Self::WeighCriticality => "weigh-criticality".to_owned(),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod again;
 mod bills;
 mod collect;
+mod criticality;
 mod deliveries;
 mod evaluate;
 pub mod feeds;
@@ -19,6 +20,7 @@ mod neighbours;
 mod probe;
 mod rules;
 mod wake;
+mod weigh;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::collect::Collector;
@@ -128,6 +130,7 @@ impl Worker {
             Task::EndExceptions => self.end_exceptions(lease).await,
             Task::Match => matching::rematch(self, lease).await,
             Task::JudgeImages => rules::judge_anew(self, lease).await,
+            Task::WeighCriticality => criticality::weigh_anew(self, lease).await,
         }
     }
 

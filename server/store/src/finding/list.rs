@@ -1,16 +1,16 @@
 //! The ranked list of findings, narrowed.
 //!
 //! Whatever narrows it, a page is read from an index in the order of rank: from the ranking of all findings, from that
-//! of each check, or from that of each account; whichever the filter names. A risk follows from severity, exposure and
-//! criticality alone, so those three are a handful of places in the ranking of all: a risk, and the severities that come
-//! to it. They are read from the top until the page is full.
+//! of each check, or from that of each account; whichever the filter names. Severity, exposure and criticality leave a
+//! range of risks: places in the ranking of all, each a risk and the severities that may come to it. They are read from
+//! the top until the page is full.
 
 use super::FindingState;
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
 use chrono::{DateTime, Utc};
-use plumbline_core::risk::{Criticality, Exposure, Risk};
+use plumbline_core::risk::{Blast, Criticality, Cvss, Exposure, Guard, Likelihood, Risk};
 use plumbline_core::verdict::Severity;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -77,7 +77,7 @@ pub(super) fn position(after: Option<&str>, top: i16) -> (i16, Uuid) {
 /// A place in the ranking: a risk, and the severities of the filter that come to it.
 type Place = (i16, Vec<Severity>);
 
-/// The places at which findings with the filter's factors are ranked, greatest risk first.
+/// The places at which findings with the filter's factors may be ranked, greatest risk first.
 fn places(filter: &FindingFilter) -> Vec<Place> {
     let exposures = if filter.exposures.is_empty() { &Exposure::ALL[..] } else { &filter.exposures };
     let criticalities = if filter.criticalities.is_empty() { &Criticality::ALL[..] } else { &filter.criticalities };
@@ -85,12 +85,25 @@ fn places(filter: &FindingFilter) -> Vec<Place> {
     for &severity in severities(filter) {
         for &exposure in exposures {
             for &criticality in criticalities {
-                let risk = i16::try_from(Risk { severity, exposure, criticality }.shown()).unwrap_or(i16::MAX);
-                places.entry(risk).or_default().insert(severity);
+                for risk in range(Risk::of(severity, exposure, criticality)) {
+                    places.entry(risk).or_default().insert(severity);
+                }
             }
         }
     }
     places.into_iter().rev().map(|(risk, severities)| (risk, severities.into_iter().collect())).collect()
+}
+
+/// From the least to the most that the factors which the filter does not name leave of a risk.
+fn range(risk: Risk) -> std::ops::RangeInclusive<i16> {
+    let least = Risk {
+        cvss: Some(Cvss(0)),
+        likelihood: Likelihood::Unlikely,
+        guards: Guard::ALL.into_iter().collect(),
+        ..risk
+    };
+    let most = Risk { cvss: Some(Cvss(100)), likelihood: Likelihood::Exploited, blast: Blast::Admin, ..risk };
+    least.shown()..=most.shown()
 }
 
 /// The severities that the filter leaves.
@@ -308,11 +321,11 @@ mod tests {
     }
 
     #[test]
-    fn the_factors_leave_a_handful_of_places() {
+    fn the_factors_leave_a_range_of_places() {
         let risks = |filter: &FindingFilter| places(filter).into_iter().map(|(risk, _)| risk).collect::<Vec<_>>();
         let all = risks(&FindingFilter::default());
         assert_eq!((all.first(), all.last()), (Some(&100), Some(&1)));
         let low = risks(&FindingFilter { severities: vec![Severity::Low], ..FindingFilter::default() });
-        assert_eq!(low, [4, 2, 1], "a low finding never ranks high");
+        assert_eq!((low.first(), low.last()), (Some(&25), Some(&1)), "a low finding never ranks high");
     }
 }

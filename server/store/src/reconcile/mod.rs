@@ -6,26 +6,33 @@
 //! are retired; an unchanged verdict, finding or count is not written.
 
 mod acceptance;
+mod context;
 mod decide;
 mod history;
 mod ledger;
 mod merge;
 mod moved;
 mod open_flaws;
+mod paths;
 mod reach;
 mod settle;
 mod sight;
 mod stage;
+mod stir;
 mod sums;
+mod walk;
 
 pub use acceptance::{apply_acceptance, end_expired, next_expiry};
+pub use context::{Isolation, context};
 pub use decide::{Decided, Failure, close_decisions, decide, open_decisions};
 pub use ledger::Cause;
 pub use merge::{Merged, merge};
+pub use paths::find_paths;
 pub use reach::{Reached, reach};
 pub use settle::{Settled, disconnect, settle, settle_rules};
 pub use sight::{ScopeEnd, ScopeSight, blind_scopes, scopes_of, sight};
 pub use stage::{Known, Staged, digest, known, stage};
+pub use stir::{is_stirred, put_off, stir};
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
