@@ -2,7 +2,8 @@
 
 use crate::app::{TestApp, noon};
 use plumbline_core::id::{
-    AuditId, BillId, ExceptionId, FindingId, FixId, PersonId, PlanId, ResourceId, RunId, SourceId, TrackerId, ViewId,
+    AuditId, BillId, ExceptionId, FindingId, FixId, PathId, PersonId, PlanId, ResourceId, RunId, SourceId, TrackerId,
+    ViewId,
 };
 use plumbline_software::layer::Software;
 use plumbline_store::tenant::Tenant;
@@ -28,6 +29,7 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
     let view = ViewId::mint(&app.mint);
     let exception = ExceptionId::mint(&app.mint);
     let tracker = TrackerId::mint(&app.mint);
+    let attack_path = PathId::mint(&app.mint);
     let software = hex(&Software::default().pack());
     let (t, now) = (tenant.id, noon().to_rfc3339());
     let sql = format!(
@@ -79,7 +81,11 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
          insert into trackers (tenant_id, tracker_id, kind, name, base_url, project, settings, created_at)
          values ('{t}', '{tracker}', 'github', 'Issues', 'https://api.github.com', 'shop/api', '{{}}', '{now}');
          insert into exception_attachments (tenant_id, exception_id, name, media_type, content)
-         values ('{t}', '{exception}', 'attachment.txt', 'text/plain', 'seen');",
+         values ('{t}', '{exception}', 'attachment.txt', 'text/plain', 'seen');
+         insert into attack_paths (tenant_id, path_id, entrance_id, foothold_id, target_id, goal, likelihood, risk, length, steps,
+             first_seen)
+         values ('{t}', '{attack_path}', '{resource}', '{resource}', '{resource}', 'data', 'open', 60, 0,
+             '[{{\"resource\": \"{resource}\", \"relation\": \"\", \"needs\": []}}]', '{now}');",
         kind = check.kind,
         check = check.id,
         fix_key = check.fix_key,
@@ -91,6 +97,7 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
         ("resource", resource.to_string()),
         ("image", image.to_string()),
         ("component", component.to_string()),
+        ("attack_path", attack_path.to_string()),
         ("bill", bill.to_string()),
         ("finding", finding.to_string()),
         ("fix", fix.to_string()),

@@ -29,6 +29,7 @@ fn nothing() -> Named {
         "view",
         "exception",
         "tracker",
+        "attack_path",
     ]
     .into_iter()
     .map(|name| (name, "01900000-0000-7000-8000-000000000000".to_owned()))

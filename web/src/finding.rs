@@ -1,6 +1,7 @@
 //! One finding: what is wrong, why it ranks where it does, how to fix it, and all that happened to it.
 
 mod comments;
+mod factors;
 mod flaw;
 mod triage;
 
@@ -11,20 +12,19 @@ use crate::fixes::{self, Remedy, Target};
 use crate::frame::{Frame, Nav};
 use crate::route::Route;
 use crate::tree::{self, Attribute};
-use crate::{text, words};
+use crate::{paths, text, words};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
+use factors::{Factor, factors};
 use flaw::FlawPart;
 use plumbline_core::exception::Scope;
 use plumbline_core::id::{FindingId, FixId};
-use plumbline_core::risk::{Criticality, Exposure, Risk, severity_points};
 use plumbline_core::role::Permission;
-use plumbline_core::verdict::Severity;
 use plumbline_policy::Catalogue;
 use plumbline_store::exception::Exception;
 use plumbline_store::finding::{FindingDetail, FindingEvent};
-use plumbline_store::{StoreError, TenantTx, exception, finding, fix, stack};
+use plumbline_store::{StoreError, TenantTx, exception, finding, fix, path, stack};
 use triage::{TriagePart, Typed};
 use uuid::Uuid;
 
@@ -64,15 +64,6 @@ pub(crate) struct Page {
     may_end: bool,
     form: AcceptForm,
     errors: AcceptErrors,
-}
-
-/// Why the finding ranks where it does: one line a factor.
-struct Factor {
-    name: &'static str,
-    value: String,
-    /// How it enters the product.
-    number: String,
-    words: &'static str,
 }
 
 /// What is seen of it now.
@@ -135,6 +126,9 @@ struct One {
     expected: String,
     observed: Vec<Attribute>,
     factors: Vec<Factor>,
+    /// The riskiest attack paths that hang on it, and how many there are.
+    paths: Vec<paths::Line>,
+    on_paths: Option<String>,
     resource: ResourceLink,
     /// How many workloads hang on the resource; none where none is known to.
     reaches: Option<String>,
@@ -173,6 +167,8 @@ impl One {
         let history = finding::history(tx, id).await?;
         let acceptances = exception::of_finding(tx, id).await?;
         let fix = fix::find(tx, FixId(found.fix_id)).await?.filter(|fix| fix.open_findings > 0);
+        let around = path::around(tx, id).await?;
+        let on_paths = if around.paths > 0 { path::of_finding(tx, id).await? } else { Vec::new() };
         let check = catalogue.check(&found.check_id);
         let flaw = FlawPart::of(&found.subject, &found.observed);
         let reaches = stack::workloads_of(tx, &found.resource_uid).await?;
@@ -190,7 +186,9 @@ impl One {
             expected: check.map_or_else(String::new, |check| check.expected.clone()),
             observed: observed(&found, flaw.is_some()),
             flaw,
-            factors: factors(&found),
+            factors: factors(&found, &around),
+            paths: paths::lines(tx, catalogue, &on_paths).await?,
+            on_paths: (around.paths > 0).then(|| text::plural(around.paths, "attack path")),
             resource: ResourceLink::of(&found),
             fix: fix.map(|fix| FixLink {
                 id: fix.fix_id.to_string(),
@@ -312,59 +310,6 @@ fn lost(found: &FindingDetail) -> String {
     }
 }
 
-fn factors(found: &FindingDetail) -> Vec<Factor> {
-    let (Some(severity), Some(exposure), Some(criticality)) =
-        (Severity::parse(&found.severity), Exposure::parse(&found.exposure), Criticality::parse(&found.criticality))
-    else {
-        return Vec::new();
-    };
-    let risk = Risk { severity, exposure, criticality };
-    vec![
-        Factor {
-            name: "Severity",
-            value: words::capital(severity.as_str()),
-            number: severity_points(severity).to_string(),
-            words: "How bad this failure is by itself",
-        },
-        Factor {
-            name: "Exposure",
-            value: words::capital(exposure.as_str()),
-            number: times(exposure.tenths()),
-            words: match exposure {
-                Exposure::Internet => "Anyone on the internet can reach the resource",
-                Exposure::Private => "Reachable within a network, or not known better",
-                Exposure::None => "Nothing outside the account reaches the resource",
-            },
-        },
-        Factor {
-            name: "Criticality",
-            value: words::capital(criticality.as_str()),
-            number: times(criticality.tenths()),
-            words: match criticality {
-                Criticality::High => "Its tags say production",
-                Criticality::Normal => "No tag says how much depends on it",
-                Criticality::Low => "Its tags say development, test or sandbox",
-            },
-        },
-        Factor {
-            name: "Risk",
-            value: format!("{} of 100", risk.shown()),
-            number: points(risk.loss()),
-            words: "The three multiplied; the worst there can be is 75 points, which is 100",
-        },
-    ]
-}
-
-/// A factor in tenths.
-fn times(tenths: i64) -> String {
-    format!("× {}.{}", tenths / 10, tenths % 10)
-}
-
-/// A loss in hundredths of a severity point.
-fn points(loss: i64) -> String {
-    format!("= {}.{:02}", loss / 100, loss % 100)
-}
-
 /// The controls that a check belongs to, over all frameworks.
 fn controls_of(catalogue: &Catalogue, check: &str) -> Vec<ControlLink> {
     let mut links = Vec::new();
@@ -379,15 +324,4 @@ fn controls_of(catalogue: &Catalogue, check: &str) -> Vec<ControlLink> {
         }
     }
     links
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn factors_are_written_as_they_multiply() {
-        assert_eq!(times(7), "× 0.7");
-        assert_eq!(points(7500), "= 75.00");
-    }
 }

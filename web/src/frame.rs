@@ -74,6 +74,7 @@ pub enum Nav {
     Fixes,
     Findings,
     Exceptions,
+    Paths,
     Resources,
     Flaws,
     Components,
@@ -95,11 +96,12 @@ pub struct NavLink {
 }
 
 /// The navigation, in its order, and what it takes to see an entry.
-const NAV: [(Nav, &str, &str, Permission); 11] = [
+const NAV: [(Nav, &str, &str, Permission); 12] = [
     (Nav::Posture, "Posture", "/posture", Permission::ReadPosture),
     (Nav::Fixes, "Fixes", "/fixes", Permission::ReadPosture),
     (Nav::Findings, "Findings", "/findings", Permission::ReadPosture),
     (Nav::Exceptions, "Exceptions", "/exceptions", Permission::ReadPosture),
+    (Nav::Paths, "Attack paths", "/paths", Permission::ReadPosture),
     (Nav::Resources, "Resources", "/resources", Permission::ReadPosture),
     (Nav::Flaws, "Flaws", "/flaws", Permission::ReadPosture),
     (Nav::Components, "Components", "/components", Permission::ReadPosture),

@@ -94,6 +94,8 @@ id! {
     FindingId,
     /// One action that closes many findings; derived from fix key and target.
     FixId,
+    /// An attack path; derived from its ends.
+    PathId,
     /// One package of one version; derived from its package URL and what it was built from.
     PackageId,
     /// What leaves the net score for a time.

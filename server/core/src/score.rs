@@ -5,6 +5,7 @@
 //! changes nothing, any new failure lowers the unrounded score, and 100 means that nothing is open.
 
 use crate::fix::FixNature;
+use crate::path::Openings;
 use crate::risk::{Criticality, Exposure, severity_points};
 use crate::verdict::Severity;
 use serde::{Deserialize, Serialize};
@@ -89,6 +90,9 @@ pub struct Weighing {
     /// What fixes are like, by their key; no score depends on it, so it is not kept with the version.
     #[serde(default, skip_serializing)]
     pub fixes: BTreeMap<String, FixNature>,
+    /// What its checks open to an attacker; it weighs nothing in a score and is not kept with it.
+    #[serde(skip)]
+    pub openings: Openings,
 }
 
 /// The sum of the losses of each check's open findings.

@@ -1,6 +1,7 @@
 //! A check: one rule for one kind of resource, and everything a person needs to act on it.
 
 use plumbline_core::layer::Layer;
+use plumbline_core::path::Opens;
 use plumbline_core::verdict::{Effort, Severity, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,6 +28,9 @@ pub struct Check {
     /// exists", `fail` for "none may exist".
     #[serde(default)]
     pub partial: Option<Verdict>,
+    /// What a failure opens to an attacker, if it opens anything; attack paths are made of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Opens>,
     /// Why it matters: what happens to those who do not comply.
     pub why: String,
     /// Rego that defines `status`, and may define `observed` (an object) and `message` (a string).

@@ -38,6 +38,8 @@ pub enum Task {
     FollowTracker { tracker_id: TrackerId },
     /// Try a tracker's credential.
     TestTracker { tracker_id: TrackerId },
+    /// Weigh everything anew: the tenant's rules of criticality changed.
+    WeighCriticality,
 }
 
 impl Task {
@@ -57,6 +59,7 @@ impl Task {
             Self::OpenTicket { ticket_id } => format!("ticket {ticket_id}"),
             Self::FollowTracker { tracker_id } => format!("follow {tracker_id}"),
             Self::TestTracker { tracker_id } => format!("test {tracker_id}"),
+            Self::WeighCriticality => "weigh-criticality".to_owned(),
         }
     }
 }

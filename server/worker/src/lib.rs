@@ -6,6 +6,7 @@
 mod again;
 mod bills;
 mod collect;
+mod criticality;
 mod deliveries;
 mod evaluate;
 pub mod feeds;
@@ -23,6 +24,7 @@ mod rules;
 pub mod tickets;
 mod triage;
 mod wake;
+mod weigh;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::collect::Collector;
@@ -143,6 +145,7 @@ impl Worker {
             Task::OpenTicket { ticket_id } => tickets::open(self, lease, *ticket_id).await,
             Task::FollowTracker { tracker_id } => tickets::follow(self, lease, *tracker_id).await,
             Task::TestTracker { tracker_id } => tickets::test(self, lease, *tracker_id).await,
+            Task::WeighCriticality => criticality::weigh_anew(self, lease).await,
         }
     }
 

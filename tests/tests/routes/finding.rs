@@ -28,7 +28,8 @@ async fn a_finding_says_what_is_wrong_and_why_it_ranks_where_it_does(pool: PgPoo
     assert!(page.texts(".against")[0].contains(check(0).expected.trim()));
     assert!(page.texts(".against")[1].contains("It was seen."));
     let factors = page.texts(".factors tbody tr");
-    assert!(factors[1].contains("× 2.0") && factors[1].contains("Anyone on the internet"), "{factors:?}");
+    assert!(factors[2].contains("× 2.0") && factors[2].contains("Anyone on the internet"), "{factors:?}");
+    assert!(factors[1].contains("Likelihood") && factors[3].contains("Blast radius"), "{factors:?}");
     assert!(page.texts(".remedy").len() == 1 && page.texts(".timeline li")[0].starts_with("First seen"));
     assert!(page.texts("form[action$=accept]").is_empty(), "an auditor accepts nothing");
 }

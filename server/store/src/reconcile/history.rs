@@ -12,9 +12,11 @@ pub(super) async fn write_findings(tx: &mut TenantTx, at: DateTime<Utc>) -> Resu
     let Days { severities, exposures, days } = Days::read(tx).await?;
     sqlx::query(
         "insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region,
-             exposure, criticality, loss, risk, fix_id, observed, message, subject, first_seen, opened_at, stage, due_at)
+             exposure, criticality, loss, risk, likelihood, blast, guards, fix_id, observed, message, subject, first_seen,
+             opened_at, stage, due_at)
          select $1, finding_id, source_id, resource_id, check_id, \"is\", severity, account, region, exposure, criticality,
-             loss, risk, fix_id, observed, message, subject, $2, $2, coalesce(cover, \"is\"), due_after($2, p.days)
+             loss, risk, coalesce(likelihood, 'possible'), coalesce(blast, 'none'), coalesce(guards, '{}'), fix_id, observed,
+             message, subject, $2, $2, coalesce(cover, \"is\"), due_after($2, p.days)
          from moved left join unnest($3::text[], $4::text[], $5::int[]) as p (severity, exposure, days)
              using (severity, exposure)
          where was is null order by finding_id",
@@ -29,6 +31,8 @@ pub(super) async fn write_findings(tx: &mut TenantTx, at: DateTime<Utc>) -> Resu
     sqlx::query(
         "update findings f set state = m.\"is\", severity = m.severity, account = m.account, region = m.region,
              exposure = m.exposure, criticality = m.criticality, loss = m.loss, risk = m.risk, fix_id = m.fix_id,
+             likelihood = coalesce(m.likelihood, f.likelihood), blast = coalesce(m.blast, f.blast),
+             guards = coalesce(m.guards, f.guards),
              observed = m.observed, message = m.message,
              opened_at = case when m.was = 'resolved' and m.\"is\" <> 'resolved' then $2 else f.opened_at end,
              times_reopened = f.times_reopened + (m.was = 'resolved' and m.\"is\" <> 'resolved')::int,

@@ -11,6 +11,7 @@ use super::history::{write_events, write_findings};
 use super::ledger::{is_new_version, losses, posture, step_of_weights, write_ledger};
 use super::moved::{find_moved, retire_checks, turn, write_verdicts};
 use super::open_flaws::write_open_flaws;
+use super::stir::{is_opening, stirred};
 use super::sums::{write_counts, write_fixes, write_gains, write_losses};
 use crate::door::TenantTx;
 use crate::error::StoreError;
@@ -168,8 +169,16 @@ pub(super) async fn settle_moved(
     weighing: &Weighing,
     at: DateTime<Utc>,
 ) -> Result<Settled, StoreError> {
+    // Whoever moves findings without weighing them anew says nothing of these.
+    sqlx::query(
+        "alter table moved add column if not exists likelihood text, add column if not exists blast text,
+             add column if not exists guards text[]",
+    )
+    .execute(tx.conn())
+    .await?;
     cover_moved(tx, weighing).await?;
     let settled = count_moved(tx).await?;
+    let opening = is_opening(tx, &weighing.openings).await?;
     let before = losses(tx).await?;
     let step = step_of_weights(tx, weighing, &before).await?;
     if settled.is_none() && step.is_none() {
@@ -191,6 +200,9 @@ pub(super) async fn settle_moved(
     write_fixes(tx, weighing).await?;
     write_gains(tx, weighing, step.is_some()).await?;
     write_ledger(tx, run, weighing, &before, step, at).await?;
+    if opening {
+        stirred(tx, &weighing.openings, at).await?;
+    }
     Ok(settled.unwrap_or_default())
 }
 

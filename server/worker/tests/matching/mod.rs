@@ -350,7 +350,8 @@ async fn open_flaws_come_page_by_page_worst_first_and_by_their_newest_forecast(p
             break;
         }
     }
-    assert_eq!(seen, [5, 4, 2, 3, 1].map(|n| format!("CVE-2031-{n}")));
+    let order = [5, 4, 2, 1, 3].map(|n| format!("CVE-2031-{n}"));
+    assert_eq!(seen, order, "what is known to be unlikely comes after what is not known");
     let odd = PageRequest { after: Some("zz~\0".to_owned()), size: 10 };
     assert_eq!(
         software::flaws(&mut tx, &odd).await.expect("flaws").items.len(),

@@ -6,7 +6,7 @@ use anyhow::Context;
 use plumbline_core::collect::Connection;
 use plumbline_core::id::{FindingId, FixId, Mint, ResourceId, RunId, SourceId, TenantId};
 use plumbline_core::resource::Resource;
-use plumbline_core::risk::{Criticality, Exposure, Risk};
+use plumbline_core::risk::{Criticality, Exposure, Guards, Risk};
 use plumbline_core::scope::{Outcome, ScopeKey};
 use plumbline_core::verdict::Verdict;
 use plumbline_policy::{Catalogue, Check};
@@ -112,7 +112,14 @@ impl<'a> Estate<'a> {
         };
         let id = ResourceId::derive(self.source, &seen.uid);
         let digest = reconcile::digest(&seen);
-        Staged { id, resource: seen, digest, exposure: Exposure::Private, criticality: Criticality::Normal }
+        Staged {
+            id,
+            resource: seen,
+            digest,
+            exposure: Exposure::Private,
+            criticality: Criticality::Normal,
+            guards: Guards::NONE,
+        }
     }
 
     /// What the checks say of one resource in a round. What changed shows something else, or passes from now on.
@@ -138,7 +145,7 @@ impl<'a> Estate<'a> {
             finding: FindingId::derive(id, &check.id),
             subject: String::new(),
             message: String::new(),
-            risk: Risk { severity: check.severity, exposure: Exposure::Private, criticality: Criticality::Normal },
+            risk: Risk::of(check.severity, Exposure::Private, Criticality::Normal),
             account: Self::account(resource),
             region: Self::region(resource),
             observed: observed(resource, changed),
