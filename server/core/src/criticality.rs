@@ -79,16 +79,16 @@ impl Rule {
     }
 
     fn means(&self, place: Place<'_>) -> bool {
-        let is = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|p| glob::matches(p, text));
+        let is = |pattern: Option<&String>, text: &str| pattern.is_none_or(|pattern| glob::matches(pattern, text));
         let is_of_cluster = place.kind.starts_with("kubernetes.");
         let tagged = self.tag.as_ref().is_none_or(|(key, value)| {
             place.tags.iter().any(|(k, v)| k.eq_ignore_ascii_case(key) && glob::matches(value, v))
         });
-        is(&self.account, place.account)
+        is(self.account.as_ref(), place.account)
             && (self.namespace.is_none() || is_of_cluster)
-            && is(&self.namespace, place.region)
-            && is(&self.kind, place.kind)
-            && is(&self.name, place.name)
+            && is(self.namespace.as_ref(), place.region)
+            && is(self.kind.as_ref(), place.kind)
+            && is(self.name.as_ref(), place.name)
             && tagged
     }
 

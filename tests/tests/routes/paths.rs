@@ -64,3 +64,30 @@ async fn where_there_is_no_path_the_page_says_so(pool: PgPool) {
     assert_eq!((list.status, list.texts("h2")), (200, vec!["No attack path was found".to_owned()]));
     assert_eq!(analyst.get("/paths/0190a5a0-0000-7000-8000-000000000000").await.status, 404);
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_accepted_risk_opens_no_path_until_its_acceptance_ends(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let estate = Estate::of(&app).await;
+    let new = NewResource { exposure: Exposure::Internet, ..NewResource::of(opening(), "ledger") };
+    let resource = estate.resource(&new).await;
+    let finding = estate.verdict(resource, opening(), Verdict::Fail).await;
+    estate.add_up(50.0).await;
+    find(&app).await;
+    let mut ciso = app.ciso().await;
+    let page = format!("/findings/{finding}");
+    let cut = || async {
+        let cut: i32 =
+            sqlx::query_scalar("select max(paths_cut) from fixes").fetch_one(&app.pool).await.expect("fixes");
+        cut
+    };
+
+    let fields = [("reason", "The bucket holds what is published anyway"), ("days", "30")];
+    assert_eq!(ciso.submit(&page, &format!("{page}/accept"), &fields).await.status, 303);
+    assert!(ciso.get("/paths").await.texts("tbody tr").is_empty());
+    assert_eq!(cut().await, 0);
+
+    assert_eq!(ciso.submit(&page, &format!("{page}/reopen"), &[]).await.status, 303);
+    assert_eq!(ciso.get("/paths").await.texts("tbody tr").len(), 1);
+    assert_eq!(cut().await, 1);
+}
