@@ -199,6 +199,7 @@ fn cases(me: Uuid) -> Vec<Case> {
         case("-namespace:n0", move |f| open(f) && f.attributes.0["metadata"]["namespace"] != "n0"),
         case("tag:team=t3", move |f| open(f) && f.tag("team") == Some("t3")),
         case("tag:team=t3,team=t4,nothing", move |f| open(f) && ["t3", "t4"].contains(&f.tag("team").unwrap_or(""))),
+        case("tag:team=t3,env=prod", move |f| open(f) && (f.tag("team") == Some("t3") || f.tag("env") == Some("prod"))),
         case("tag:env=prod -tag:team=t2", move |f| {
             open(f) && f.tag("env") == Some("prod") && f.tag("team") != Some("t2")
         }),
@@ -276,6 +277,19 @@ async fn a_mistake_is_named_with_what_was_meant_and_keeps_what_was_typed(pool: P
     estate(&app).await;
     let mut analyst = app.analyst().await;
 
+    if let Ok(folder) = std::env::var("DUMP") {
+        for (name, path) in [
+            ("list", "/findings?q=state%3Aany"),
+            ("wrong", "/findings?q=severty%3Ahigh"),
+            ("filter", "/findings/filter"),
+            ("views", "/views"),
+        ] {
+            analyst
+                .submit("/views", "/views", &[("name", "Exploited"), ("q", "likelihood>=likely"), ("shared", "yes")])
+                .await;
+            std::fs::write(format!("{folder}/{name}.html"), analyst.get(path).await.body).expect("a page");
+        }
+    }
     let page = analyst.get("/findings?q=severty%3Ahigh").await;
     assert_eq!(page.attribute("#q", "value").as_deref(), Some("severty:high"));
     assert!(page.texts("#filter-says")[0].contains("Did you mean “severity”?"));

@@ -193,7 +193,7 @@ impl What {
     pub(super) fn resources(&self, sql: &mut QueryBuilder<Postgres>) {
         match self {
             Self::Labelled(labels) => {
-                sql.push("select r.resource_id from resource_labels r where r.tenant_id = current_tenant() and (false");
+                sql.push("select distinct r.resource_id from resource_labels r where r.tenant_id = current_tenant() and (false");
                 for (label, value) in labels {
                     sql.push(" or (r.label = ").push_bind(label.clone());
                     if let Some(value) = value {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// So many findings may be read and sorted for a page.
 pub(super) const FEW: i64 = 10_000;
 /// So many resources may be looked up by name or label for a page, and what each has at most in the reckoning.
-const FEW_RESOURCES: i64 = 2_000;
+const FEW_RESOURCES: i64 = 5_000;
 const OF_EACH: i64 = 5;
 
 /// What a page is read by.
@@ -68,8 +68,12 @@ impl Ways {
         let is_ranked =
             !(filter.severities.is_empty() && filter.exposures.is_empty() && filter.criticalities.is_empty());
         let base = if is_ranked { Way::Ranked } else { Way::Risk };
+        let others = Way::of(filter);
+        if others.is_empty() {
+            return Ok(Self { best: base.clone(), least: Measured { way: base, findings: i64::MAX } });
+        }
         let mut ways = vec![Measured { findings: ranked(tx, filter).await?, way: base }];
-        for way in Way::of(filter) {
+        for way in others {
             if let Some(findings) = way.findings(tx, filter).await? {
                 ways.push(Measured { way, findings });
             }
@@ -90,7 +94,13 @@ impl Measured {
         }
         let of_page = PAGE.saturating_mul(self.way.count_of_arms(filter));
         let among = of_page.saturating_mul(self.findings / fewest.max(1)).min(self.findings.max(of_page));
-        // A check has one severity, and so its findings stand together somewhere in the ranking of all.
+        if !matches!(self.way, Way::Risk | Way::Ranked) {
+            return among;
+        }
+        // What is marked alike often weighs alike too, and then stands together somewhere in the ranking.
+        let marked = |condition: &Condition| matches!(condition.what, What::Labelled(_) | What::Resources(_));
+        let among = if filter.more.iter().any(marked) { among.saturating_mul(10) } else { among };
+        // So do the findings of a check, which has one severity.
         let apart = matches!(self.way, Way::Risk) && filter.checks.is_some();
         if apart { among.max(self.findings / 50) } else { among }
     }
