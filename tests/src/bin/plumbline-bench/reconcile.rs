@@ -227,7 +227,6 @@ impl<'a> Estate<'a> {
     }
 }
 
-
 /// About what a rule shows of what it saw; without a backslash, so that it is the same in COPY's text.
 fn observed(resource: usize, changed: usize) -> Value {
     json!({
