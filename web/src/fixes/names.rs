@@ -81,6 +81,8 @@ fn own<'a>(target: &Target<'a>) -> Vec<(&'static str, &'a str)> {
         "aws.rds.snapshot" => vec![("SNAPSHOT", behind(uid, ":snapshot:")), ("SNAPSHOT_ARN", uid)],
         "aws.rds.cluster_snapshot" => vec![("SNAPSHOT", behind(uid, ":cluster-snapshot:")), ("SNAPSHOT_ARN", uid)],
         "aws.efs.file_system" => vec![("FILE_SYSTEM", last(uid))],
+        // An old ARN of a service has no cluster in it.
+        "aws.ecs.service" | "aws.eks.node_group" | "aws.eks.addon" if part(uid, 2).is_empty() => Vec::new(),
         "aws.eks.node_group" => vec![("CLUSTER", part(uid, 1)), ("NAME", part(uid, 2))],
         "aws.eks.addon" => vec![("CLUSTER", part(uid, 1)), ("ADDON", part(uid, 2))],
         "aws.ecs.service" => vec![("CLUSTER", part(uid, 1)), ("SERVICE", part(uid, 2))],
@@ -88,13 +90,16 @@ fn own<'a>(target: &Target<'a>) -> Vec<(&'static str, &'a str)> {
             vec![("FAMILY", behind(uid, ":task-definition/").split(':').next().unwrap_or_default())]
         }
         "aws.elb.load_balancer" => vec![("LOAD_BALANCER_ARN", uid)],
-        "aws.iam.user" | "aws.iam.role" | "aws.iam.group" => vec![("NAME", last(uid))],
+        "aws.iam.user" | "aws.iam.role" | "aws.iam.group" | "aws.iam.server_certificate" => vec![("NAME", last(uid))],
         "aws.iam.policy" => vec![("NAME", last(uid)), ("POLICY_ARN", uid)],
         "aws.iam.saml_provider" | "aws.iam.oidc_provider" => vec![("PROVIDER_ARN", uid)],
-        "aws.iam.server_certificate" => vec![("NAME", last(uid))],
         "aws.kms.key" => vec![("KEY_ID", last(uid))],
         "aws.logs.log_group" => vec![("LOG_GROUP", behind(uid, ":log-group:").trim_end_matches(":*"))],
-        "aws.secretsmanager.secret" => vec![("SECRET_ARN", uid), ("SECRET", uid)],
+        // Six letters that AWS adds end the ARN of a secret.
+        "aws.secretsmanager.secret" => {
+            let name = behind(uid, ":secret:").rsplit_once('-').map_or("", |(name, _)| name);
+            vec![("SECRET_ARN", uid), ("SECRET", name)]
+        }
         "aws.sns.topic" => vec![("TOPIC_ARN", uid), ("TOPIC", last(uid))],
         "aws.sqs.queue" => vec![("QUEUE", last(uid))],
         "aws.cloudtrail.trail" => vec![("TRAIL", behind(uid, ":trail/")), ("TRAIL_ARN", uid)],
@@ -168,6 +173,7 @@ mod tests {
             ("aws.ec2.security_group", "arn:aws:ec2:eu-west-1:111122223333:security-group/sg-1", "GROUP_ID", "sg-1"),
             ("aws.ecs.service", "arn:aws:ecs:eu-west-1:111122223333:service/shop/api", "CLUSTER", "shop"),
             ("aws.ecs.task_definition", "arn:aws:ecs:eu-west-1:111122223333:task-definition/api:7", "FAMILY", "api"),
+            ("aws.secretsmanager.secret", "arn:aws:secretsmanager:eu-west-1:1:secret:a-b-Xy12Zz", "SECRET", "a-b"),
             ("aws.logs.log_group", "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/x:*", "LOG_GROUP", "/aws/x"),
             ("kubernetes.workload", "k8s://c/statefulsets/shop/db", "NAME", "db"),
             ("kubernetes.workload", "k8s://c/statefulsets/shop/db", "NAMESPACE", "shop"),
@@ -182,6 +188,7 @@ mod tests {
     fn what_it_does_not_say_stays_open() {
         assert_eq!(value(&names("aws.ec2.security_group", "arn:…/sg-1", None), "TRUSTED_CIDR"), None);
         assert_eq!(value(&names("kubernetes.subject", "k8s://c/subjects/User/mara", None), "NAME"), None);
+        assert_eq!(value(&names("aws.ecs.service", "arn:aws:ecs:eu-west-1:1:service/api", None), "CLUSTER"), None);
         let two = json!({ "template": { "spec": { "containers": [{ "name": "a" }, { "name": "b" }] } } });
         let one = json!({ "template": { "spec": { "containers": [{ "name": "a" }] } } });
         let container =

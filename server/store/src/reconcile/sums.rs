@@ -1,9 +1,24 @@
 //! Everything that is counted from findings, brought up to date from `moved`.
 
+use super::ledger::is_new_version;
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::id::FindingId;
 use plumbline_core::score::Weighing;
+
+/// Writes natures where they differ: of which fixes.
+macro_rules! natures {
+    ($beside:literal, $which:literal) => {
+        concat!(
+            "update fixes x set upstream = k.upstream, ease = k.ease
+             from ",
+            $beside,
+            "unnest($2::text[], $3::bool[], $4::float8[]) as k (fix_key, upstream, ease)
+             where x.tenant_id = $1 and x.fix_key = k.fix_key and (x.upstream <> k.upstream or x.ease <> k.ease) and ",
+            $which
+        )
+    };
+}
 
 pub(super) async fn write_counts(tx: &mut TenantTx) -> Result<(), StoreError> {
     let tenant = tx.tenant().0;
@@ -85,8 +100,9 @@ pub(super) async fn write_fixes(tx: &mut TenantTx, weighing: &Weighing) -> Resul
     .execute(tx.conn())
     .await?;
     sum_touched(tx).await?;
+    write_natures(tx, weighing).await?;
     sqlx::query("drop table touched").execute(tx.conn()).await?;
-    write_natures(tx, weighing).await
+    Ok(())
 }
 
 /// What the open findings of the fixes in `touched` come to: how many, what they cost, whose they are for the most part and
@@ -135,20 +151,20 @@ pub async fn own_fixes(tx: &mut TenantTx, findings: Option<&[FindingId]>) -> Res
     Ok(())
 }
 
-/// What the content says of fixes, where it says something else than it did.
+/// What the content says of the fixes in `touched`; of all when it is of another version than the last posture's.
 async fn write_natures(tx: &mut TenantTx, weighing: &Weighing) -> Result<(), StoreError> {
-    sqlx::query(
-        "update fixes x set upstream = k.upstream, ease = k.ease
-         from unnest($2::text[], $3::bool[], $4::float8[]) as k (fix_key, upstream, ease)
-         where x.tenant_id = $1 and x.fix_key = k.fix_key and x.open_findings > 0
-             and (x.upstream <> k.upstream or x.ease <> k.ease)",
-    )
-    .bind(tx.tenant().0)
-    .bind(weighing.fixes.keys().cloned().collect::<Vec<_>>())
-    .bind(weighing.fixes.values().map(|nature| nature.upstream).collect::<Vec<_>>())
-    .bind(weighing.fixes.values().map(|nature| nature.ease()).collect::<Vec<_>>())
-    .execute(tx.conn())
-    .await?;
+    let statement = if is_new_version(tx, weighing).await? {
+        natures!("", "x.open_findings > 0")
+    } else {
+        natures!("touched t, ", "x.fix_id = t.fix_id")
+    };
+    sqlx::query(statement)
+        .bind(tx.tenant().0)
+        .bind(weighing.fixes.keys().cloned().collect::<Vec<_>>())
+        .bind(weighing.fixes.values().map(|nature| nature.upstream).collect::<Vec<_>>())
+        .bind(weighing.fixes.values().map(|nature| nature.ease()).collect::<Vec<_>>())
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
