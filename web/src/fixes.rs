@@ -61,7 +61,7 @@ impl FixLine {
             risk: text::number(row.risk),
             paths: (row.paths_cut > 0).then(|| text::number(row.paths_cut.into())),
             upstream: row.upstream || row.resources > 1,
-            owner: row.assignee_name.clone(),
+            owner: row.owner().map(str::to_owned),
             due: row.due_at.map(text::day),
             late: false,
         }

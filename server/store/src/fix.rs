@@ -36,6 +36,7 @@ pub struct FixRow {
     pub assignee_id: Option<Uuid>,
     /// The name of the member whose most of its findings are.
     pub assignee_name: Option<String>,
+    pub team_name: Option<String>,
     /// When the first of its findings is due.
     pub due_at: Option<DateTime<Utc>>,
     /// One of the checks it closes; all of them share the fix's key.
@@ -53,7 +54,8 @@ macro_rules! fix_rows {
             "select f.fix_id, f.source_id, s.name as source_name, f.fix_key, f.target, f.account, f.region, f.open_findings,
                  f.resources, f.gain, f.rank, f.risk, f.paths_cut, f.upstream, f.team_id, f.assignee_id,
                  (select p.name from members m join people p on p.person_id = m.person_id
-                  where m.tenant_id = $1 and m.person_id = f.assignee_id) as assignee_name, f.due_at,
+                  where m.tenant_id = $1 and m.person_id = f.assignee_id) as assignee_name,
+                 (select t.name from teams t where t.tenant_id = $1 and t.team_id = f.team_id) as team_name, f.due_at,
                  (select c.check_id from fix_checks c where c.tenant_id = $1 and c.fix_id = f.fix_id limit 1) as check_id,
                  r.resource_id, r.name as resource_name
              from ",
@@ -68,6 +70,14 @@ macro_rules! fix_rows {
     };
 }
 pub(crate) use fix_rows;
+
+impl FixRow {
+    /// Whose it is: the member, or else the team, that most of its findings are.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.assignee_name.as_deref().or(self.team_name.as_deref())
+    }
+}
 
 /// What a fix closes of one check.
 #[derive(Debug, Clone, sqlx::FromRow)]

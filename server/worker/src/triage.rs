@@ -18,6 +18,7 @@ pub(crate) async fn apply(worker: &Worker, lease: &Lease) -> anyhow::Result<()> 
             _ => triage::apply_due(&mut tx, after).await?,
         };
         let Some(next) = next else {
+            reconcile::own_fixes(&mut tx).await?;
             job::finish(&mut tx, lease, worker.now(), None).await?;
             return Ok(tx.commit().await?);
         };

@@ -233,7 +233,7 @@ fn people(days: f64, there_are: i64) -> i64 {
 fn loads(rows: &[FixRow], catalogue: &Catalogue) -> Vec<Load> {
     let mut by_owner: BTreeMap<&str, Vec<&FixRow>> = BTreeMap::new();
     for row in rows {
-        by_owner.entry(row.assignee_name.as_deref().unwrap_or_default()).or_default().push(row);
+        by_owner.entry(row.owner().unwrap_or_default()).or_default().push(row);
     }
     let mut loads: Vec<(f64, Load)> = by_owner
         .into_iter()

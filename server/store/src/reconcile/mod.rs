@@ -39,6 +39,7 @@ pub use settle::{Settled, disconnect, settle, settle_rules};
 pub use sight::{ScopeEnd, ScopeSight, blind_scopes, scopes_of, sight};
 pub use stage::{Known, Staged, digest, known, stage};
 pub use stir::{is_stirred, put_off, stir};
+pub(crate) use sums::own_changed_fixes;
 pub use sums::own_fixes;
 
 use crate::door::TenantTx;

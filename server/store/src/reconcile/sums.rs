@@ -3,7 +3,6 @@
 use super::ledger::is_new_version;
 use crate::door::TenantTx;
 use crate::error::StoreError;
-use plumbline_core::id::FindingId;
 use plumbline_core::score::Weighing;
 
 /// Writes natures where they differ: of which fixes.
@@ -129,23 +128,32 @@ async fn sum_touched(tx: &mut TenantTx) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Brings owner and due date of fixes up to date after findings were assigned or given another date outside a reconcile: of
-/// the fixes of these findings, or of all. The caller holds [`super::lock`].
+/// Brings owner and due date of all fixes up to date after rules gave findings others. The caller holds [`super::lock`].
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn own_fixes(tx: &mut TenantTx, findings: Option<&[FindingId]>) -> Result<(), StoreError> {
-    let ids = findings.map(|findings| findings.iter().map(|id| id.0).collect::<Vec<_>>());
-    sqlx::query(
+pub async fn own_fixes(tx: &mut TenantTx) -> Result<(), StoreError> {
+    own_touched(
+        tx,
         "create temporary table touched on commit drop as
-         select distinct fix_id from findings where tenant_id = $1 and finding_id = any($2)
-         union
-         select fix_id from fixes where tenant_id = $1 and $2 is null and open_findings > 0",
+         select fix_id from fixes where tenant_id = $1 and open_findings > 0",
     )
-    .bind(tx.tenant().0)
-    .bind(ids)
-    .execute(tx.conn())
-    .await?;
+    .await
+}
+
+/// The same after people gave the findings in `changing` others: of the fixes that close these.
+pub(crate) async fn own_changed_fixes(tx: &mut TenantTx) -> Result<(), StoreError> {
+    own_touched(
+        tx,
+        "create temporary table touched on commit drop as
+         select distinct f.fix_id from changing c join findings f on f.tenant_id = $1 and f.finding_id = c.finding_id",
+    )
+    .await
+}
+
+async fn own_touched(tx: &mut TenantTx, touched: &'static str) -> Result<(), StoreError> {
+    sqlx::query(touched).bind(tx.tenant().0).execute(tx.conn()).await?;
+    sqlx::query("analyze touched").execute(tx.conn()).await?;
     sum_touched(tx).await?;
     sqlx::query("drop table touched").execute(tx.conn()).await?;
     Ok(())

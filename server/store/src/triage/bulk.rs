@@ -3,6 +3,7 @@
 use super::change::{Change, write_events};
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::reconcile::own_changed_fixes;
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::id::PersonId;
 use serde_json::json;
@@ -138,6 +139,7 @@ pub async fn undo(tx: &mut TenantTx, bulk: Uuid, by: PersonId, now: DateTime<Utc
     .execute(tx.conn())
     .await?;
     write_events(tx, "undone", by, &json!({}), now).await?;
+    own_changed_fixes(tx).await?;
     sqlx::query("drop table changing").execute(tx.conn()).await?;
     let restored = i64::try_from(restored).unwrap_or(i64::MAX);
     sqlx::query("update bulk_actions set undone_at = $3, restored = $4 where tenant_id = $1 and bulk_id = $2")

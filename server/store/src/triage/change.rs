@@ -2,6 +2,7 @@
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::reconcile::own_changed_fixes;
 use chrono::{DateTime, Utc};
 use plumbline_core::id::PersonId;
 use plumbline_core::triage::{Move, Stage};
@@ -135,6 +136,9 @@ pub async fn apply(
     }
     let detail = detail(tx, change, bulk, note).await?;
     write_events(tx, change.event(), by, &detail, at).await?;
+    if !matches!(change, Change::Move(_)) {
+        own_changed_fixes(tx).await?;
+    }
     sqlx::query("drop table changing").execute(tx.conn()).await?;
     Ok(changed)
 }

@@ -35,7 +35,7 @@ async fn a_fix_keeps_its_risk_its_owner_its_date_and_its_rank(pool: PgPool) {
 
     let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
     reconcile::lock(&mut tx).await.expect("held");
-    reconcile::own_fixes(&mut tx, None).await.expect("owned");
+    reconcile::own_fixes(&mut tx).await.expect("owned");
     tx.commit().await.expect("kept");
 
     let (team, assignee, due, findings, resources, risk, key, gain, kept): Kept = sqlx::query_as(
