@@ -140,6 +140,12 @@ impl Frame {
             .collect()
     }
 
+    /// Whether the caller's role carries a permission in the tenant shown.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.current.as_ref().is_some_and(|current| current.role.may(permission))
+    }
+
     /// Up to two letters for the person's badge.
     #[must_use]
     pub fn initials(&self) -> String {
