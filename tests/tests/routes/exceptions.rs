@@ -144,6 +144,14 @@ async fn what_is_typed_wrongly_is_said_beside_its_field(pool: PgPool) {
     assert_eq!((wrong.status, wrong.texts(".field-error").len()), (422, 3), "{}", wrong.body);
     assert_eq!(wrong.attribute("#tag", "value").as_deref(), Some("lab"));
     assert!(nothing.texts(".field-error")[0].contains("at least one"));
+    let (finding,): (uuid::Uuid,) =
+        sqlx::query_as("select finding_id from findings limit 1").fetch_one(&app.pool).await.expect("a finding");
+    let (form, finding) = (format!("/exceptions/new?finding={finding}"), finding.to_string());
+    let sound = [("finding", finding.as_str()), ("reason", WHY), ("days", "9"), ("step", "ask")];
+    assert_eq!(analyst.submit(&form, "/exceptions", &sound).await.status, 303);
+    let again = analyst.submit(&form, "/exceptions", &sound).await;
+    assert_eq!((again.status, again.texts("#reason")), (422, vec![WHY.to_owned()]), "{}", again.body);
+    assert!(again.texts(".flash-bad")[0].contains("waits for approval already"));
     let none = "/exceptions/new?finding=01900000-0000-7000-8000-000000000000";
     assert_eq!(analyst.get(none).await.status, 404);
 }

@@ -161,7 +161,9 @@ async fn ask(mut call: Call<Triage>, form: Upload<AskForm>) -> Result<HttpRespon
         NewException { kind, scope: &scope, reason: &reason, by: call.actor.id, expires_at: until, renews, attachment };
     let id = match exception::ask(&mut call.tx, new, &mint).await {
         Ok(id) => id,
-        Err(StoreError::Conflict(words)) => return Ok(call.refuse("/exceptions", Flash::bad(words))),
+        Err(StoreError::Conflict(words)) => {
+            return refused(call, typed, AskErrors { top: Some(words), ..AskErrors::default() }).await;
+        }
         Err(other) => return Err(other.into()),
     };
     let detail = json!({

@@ -150,6 +150,16 @@ pub async fn ask(tx: &mut TenantTx, new: NewException<'_>, mint: &Mint) -> Resul
     if let Some(renewed) = new.renews {
         get(tx, renewed).await?;
     }
+    // Asked first, so that the transaction goes on where it may not; the index decides between two at once.
+    let waits: Option<i32> =
+        sqlx::query_scalar("select 1 from exceptions where tenant_id = $1 and finding_id = $2 and state = 'asked'")
+            .bind(tx.tenant().0)
+            .bind(finding_of(new.scope))
+            .fetch_optional(tx.conn())
+            .await?;
+    if waits.is_some() {
+        return Err(StoreError::Conflict(WAITS.to_owned()));
+    }
     let id = ExceptionId::mint(mint);
     sqlx::query(
         "insert into exceptions (tenant_id, exception_id, state, kind, scope, finding_id, reason, requested_by, created_at,
@@ -186,6 +196,8 @@ pub async fn ask(tx: &mut TenantTx, new: NewException<'_>, mint: &Mint) -> Resul
     notify_approvers(tx, id, mint).await?;
     Ok(id)
 }
+
+const WAITS: &str = "An exception of this finding waits for approval already.";
 
 fn finding_of(scope: &Scope) -> Option<Uuid> {
     match scope {
@@ -248,7 +260,7 @@ async fn tell_finding(
 
 fn in_words(error: sqlx::Error) -> StoreError {
     let words = match error.as_database_error().and_then(sqlx::error::DatabaseError::constraint) {
-        Some("exceptions_asked_once") => "An exception of this finding waits for approval already.",
+        Some("exceptions_asked_once") => WAITS,
         Some("exceptions_reason_check") => "The reason takes 10 to 2,000 characters.",
         Some("exceptions_check") => "An exception must end in the future.",
         Some("exceptions_end_check") => "An exception lasts at most 365 days.",

@@ -43,6 +43,8 @@ pub(super) struct AskForm {
 /// What is wrong: each sentence stands beside its field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct AskErrors {
+    /// What stands beside no field.
+    pub(super) top: Option<String>,
     pub(super) scope: Option<&'static str>,
     pub(super) reason: Option<&'static str>,
     pub(super) days: Option<&'static str>,
@@ -166,6 +168,7 @@ impl AskForm {
         };
         let (scope, file) = (self.scope(), attachment(file));
         let errors = AskErrors {
+            top: None,
             scope: scope.as_ref().err().copied(),
             reason: (!REASON.contains(&reason.chars().count()))
                 .then_some("Say in 10 to 2,000 characters why the findings may stay as they are."),
