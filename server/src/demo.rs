@@ -5,7 +5,7 @@ use crate::feeds::{self, FeedKind};
 use crate::serve::Product;
 use anyhow::Context;
 use plumbline_core::collect::Connection;
-use plumbline_core::id::{PersonId, SourceId, TenantId};
+use plumbline_core::id::{AuditId, PersonId, SourceId, TenantId};
 use plumbline_core::role::Role;
 use plumbline_host::agent::Host;
 use plumbline_store::agent;
@@ -13,11 +13,12 @@ use plumbline_store::identity::person::{self, NewPerson};
 use plumbline_store::job::{self, Task};
 use plumbline_store::source::{self, NewSource, SourceChange};
 use plumbline_store::tenant::{self, Tenant, member};
-use plumbline_store::{IdentityTx, StoreError, TenantTx};
+use plumbline_store::{IdentityTx, StoreError, TenantTx, group, triage};
 use plumbline_web::passwords;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use url::Url;
@@ -29,6 +30,13 @@ const SOURCE: &str = "Harbor Lane organization";
 const REGISTRY: &str = "Harbor Lane registry";
 const CLUSTER: &str = "Harbor Lane cluster";
 const HOST: &str = "This machine";
+/// The teams of the demonstration, each with the member of a role.
+const TEAMS: [(&str, Role); 2] = [("Platform", Role::Analyst), ("Shop", Role::Owner)];
+/// Whose what is found is.
+const OWNERS: &str =
+    "# The last line that matches wins.\n* @Platform\nkind:image @Shop\nkind:kubernetes.workload @Shop\n";
+/// The tag by whose values there are scores.
+const GROUP: &str = "environment";
 const POLL_SECONDS: i32 = 60;
 /// The machine reports once a start, and is out of sight three days later.
 const HOST_POLL_SECONDS: i32 = 86_400;
@@ -85,6 +93,7 @@ pub async fn connect(product: &Product, estate: &Path, url: &Url) -> anyhow::Res
     }
     let mut tx = product.database.tenant(tenant).await?;
     sources(&mut tx, product, &estate).await?;
+    owners(&mut tx, product).await?;
     tx.commit().await?;
     Ok(greeting(url, &password))
 }
@@ -140,6 +149,29 @@ async fn ensure_person(
 
 fn email(role: Role) -> String {
     format!("{}@harborlane.example", role.as_str())
+}
+
+/// Two teams, whose what is found is, and the tag by whose values there are scores: once, so that what somebody changed of
+/// it stays.
+async fn owners(tx: &mut TenantTx, product: &Product) -> anyhow::Result<()> {
+    if !triage::teams(tx).await?.is_empty() {
+        return Ok(());
+    }
+    let now = product.mint.now();
+    let mut roles: BTreeMap<Role, PersonId> = BTreeMap::new();
+    for member in member::list(tx).await? {
+        roles.insert(member.role, member.person);
+    }
+    for (name, role) in TEAMS {
+        let team = AuditId::mint(&product.mint).0;
+        triage::create_team(tx, team, name, now).await?;
+        triage::set_members(tx, team, roles.get(&role).map_or(&[], std::slice::from_ref)).await?;
+    }
+    triage::keep_rules(tx, OWNERS, now).await?;
+    job::enqueue(tx, &Task::ApplyOwners, now, &product.mint).await?;
+    group::name_keys(tx, &[GROUP.to_owned()]).await?;
+    job::enqueue(tx, &Task::Regroup, now, &product.mint).await?;
+    Ok(())
 }
 
 async fn sources(tx: &mut TenantTx, product: &Product, estate: &Estate) -> anyhow::Result<()> {
