@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use plumbline_kubernetes::OwnCluster;
 use plumbline_store::seal::Keyring;
 use plumbline_worker::feeds::{self, Feed};
+use plumbline_worker::mail::Mailer;
 use rand::RngCore;
 use secrecy::SecretString;
 use std::io::Write;
@@ -99,6 +100,15 @@ pub fn public_url(listen: &str) -> anyhow::Result<Url> {
     Ok(url)
 }
 
+/// Where links in what is sent lead: `PLUMBLINE_PUBLIC_URL`; none when it is not set.
+///
+/// # Errors
+/// When it is no address.
+pub fn links() -> anyhow::Result<Option<Url>> {
+    let text = variable("PLUMBLINE_PUBLIC_URL")?;
+    text.map(|text| Url::parse(&text).with_context(|| format!("PLUMBLINE_PUBLIC_URL is {text}"))).transpose()
+}
+
 /// Whether a tenant may point a source at loopback, link-local or private addresses: `PLUMBLINE_ALLOW_PRIVATE_ENDPOINTS=yes`.
 ///
 /// # Errors
@@ -140,6 +150,24 @@ pub fn docker_sockets() -> anyhow::Result<bool> {
 /// When it is set to anything but yes or no.
 pub fn behind_proxy() -> anyhow::Result<bool> {
     yes_or_no("PLUMBLINE_BEHIND_PROXY")
+}
+
+/// The server that mails are sent by, from `PLUMBLINE_SMTP_URL` and `PLUMBLINE_MAIL_FROM`; none when neither is set, and
+/// then no mail is sent. Its links lead to `PLUMBLINE_PUBLIC_URL`.
+///
+/// # Errors
+/// When one is set without the others, or makes no sense.
+pub fn mailer() -> anyhow::Result<Option<Mailer>> {
+    let Some(server) = variable("PLUMBLINE_SMTP_URL")? else {
+        if variable("PLUMBLINE_MAIL_FROM")?.is_some() {
+            bail!("PLUMBLINE_MAIL_FROM is set, and PLUMBLINE_SMTP_URL is not: set both, or neither");
+        }
+        return Ok(None);
+    };
+    let from = required("PLUMBLINE_MAIL_FROM").context("PLUMBLINE_SMTP_URL is set")?;
+    required("PLUMBLINE_PUBLIC_URL").context("PLUMBLINE_SMTP_URL is set, and mails link to the pages")?;
+    let mailer = Mailer::new(&SecretString::from(server), &from, &public_url("")?)?;
+    Ok(Some(mailer))
 }
 
 /// The feeds that workers fetch by themselves, from `PLUMBLINE_FEEDS`: one a line. None when it is not set.

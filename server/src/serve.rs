@@ -19,6 +19,7 @@ use plumbline_store::{Database, identity, tenant};
 use plumbline_web::state::{AppState, Config, Parts};
 use plumbline_worker::Worker;
 use plumbline_worker::feeds::{Downloads, Feed, Refresh};
+use plumbline_worker::tickets::Outside;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use secrecy::ExposeSecret;
@@ -131,6 +132,8 @@ impl Product {
             catalogue: self.catalogue,
             weighing: Arc::new(self.catalogue.weighing()),
             collectors: self.collectors.to_vec(),
+            mailer: config::mailer()?.map(Arc::new),
+            outside: Outside::new(self.private_endpoints, config::links()?)?,
         };
         tokio::join!(Arc::new(worker).run(SLOTS, stop.clone()), refresh.run(stop));
         Ok(())

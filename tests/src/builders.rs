@@ -156,7 +156,7 @@ impl<'a> Estate<'a> {
             .await
             .expect("the resource");
         let exposure = Exposure::parse(&exposure).expect("an exposure");
-        let risk = Risk { severity: check.severity, exposure, criticality: Criticality::Normal };
+        let risk = Risk::of(check.severity, exposure, Criticality::Normal);
         self.sql(format!(
             "insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region,
                  exposure, criticality, loss, risk, fix_id, observed, message, first_seen, opened_at)

@@ -1,7 +1,10 @@
 //! One of each thing that a link can name, put straight into the tables: what tests of routes need and no more.
 
 use crate::app::{TestApp, noon};
-use plumbline_core::id::{BillId, FindingId, FixId, PersonId, ResourceId, RunId, SourceId, ViewId};
+use plumbline_core::id::{
+    AuditId, BillId, ExceptionId, FindingId, FixId, PathId, PersonId, PlanId, ResourceId, RunId, SourceId, TrackerId,
+    ViewId,
+};
 use plumbline_software::layer::Software;
 use plumbline_store::tenant::Tenant;
 use sqlx::AssertSqlSafe;
@@ -21,7 +24,12 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
     let image = ResourceId::derive(source, "registry.example.com/shop@sha256:a");
     let component = ResourceId::derive(source, "lodash");
     let bill = BillId::mint(&app.mint);
+    let plan = PlanId::mint(&app.mint);
+    let (team, bulk) = (AuditId::mint(&app.mint), AuditId::mint(&app.mint));
     let view = ViewId::mint(&app.mint);
+    let exception = ExceptionId::mint(&app.mint);
+    let tracker = TrackerId::mint(&app.mint);
+    let attack_path = PathId::mint(&app.mint);
     let software = hex(&Software::default().pack());
     let (t, now) = (tenant.id, noon().to_rfc3339());
     let sql = format!(
@@ -55,8 +63,29 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
          insert into fixes (tenant_id, fix_id, source_id, fix_key, target, account, region, open_findings, resources, loss, gain)
          values ('{t}', '{fix}', '{source}', '{fix_key}', '111122223333', '111122223333', 'eu-west-1', 1, 1, 700, 1.5);
          insert into fix_checks (tenant_id, fix_id, check_id, findings, loss) values ('{t}', '{fix}', '{check}', 1, 700);
+         insert into plans (tenant_id, plan_id, name, part, target, due, score_then, score_planned, at_least, made_by, made_at)
+         values ('{t}', '{plan}', 'To 85', 'whole', 85, '2026-12-24', 70, 86, 1, '{member}', '{now}');
+         insert into plan_fixes (tenant_id, plan_id, fix_id, place) values ('{t}', '{plan}', '{fix}', 1);
+         insert into teams (tenant_id, team_id, name, created_at) values ('{t}', '{team}', 'Payments', '{now}');
+         insert into bulk_actions (tenant_id, bulk_id, person_id, actor, at, action, q, detail, findings)
+         values ('{t}', '{bulk}', '{member}', 'Somebody', '{now}', 'start', 'severity=high', 'in progress', 0);
+         insert into finding_comments (tenant_id, finding_id, comment_no, at, person_id, author, body, mentioned)
+         overriding system value values ('{t}', '{finding}', 1, '{now}', '{member}', 'Somebody', 'Looked at it.', '{{}}');
+         insert into inbox (tenant_id, person_id, item_no, at, kind, subject, link)
+         overriding system value values ('{t}', '{member}', 1, '{now}', 'assigned', 'Given to you', '/findings/{finding}');
          insert into views (tenant_id, view_id, person_id, name, filter, sort, shared, created_at)
-         values ('{t}', '{view}', '{member}', 'Worst', 'severity:critical', 'risk', true, '{now}');",
+         values ('{t}', '{view}', '{member}', 'Worst', 'severity:critical', 'risk', true, '{now}');
+         insert into exceptions (tenant_id, exception_id, finding_id, scope, reason, requested_by, created_at, expires_at)
+         values ('{t}', '{exception}', '{finding}', '{{\"finding\": \"{finding}\"}}', 'known for the length of a test',
+             '{member}', '{now}', '{now}'::timestamptz + interval '30 days');
+         insert into trackers (tenant_id, tracker_id, kind, name, base_url, project, settings, created_at)
+         values ('{t}', '{tracker}', 'github', 'Issues', 'https://api.github.com', 'shop/api', '{{}}', '{now}');
+         insert into exception_attachments (tenant_id, exception_id, name, media_type, content)
+         values ('{t}', '{exception}', 'attachment.txt', 'text/plain', 'seen');
+         insert into attack_paths (tenant_id, path_id, entrance_id, foothold_id, target_id, goal, likelihood, risk, length, steps,
+             first_seen)
+         values ('{t}', '{attack_path}', '{resource}', '{resource}', '{resource}', 'data', 'open', 60, 0,
+             '[{{\"resource\": \"{resource}\", \"relation\": \"\", \"needs\": []}}]', '{now}');",
         kind = check.kind,
         check = check.id,
         fix_key = check.fix_key,
@@ -68,10 +97,18 @@ pub async fn one_of_each(app: &TestApp, tenant: &Tenant, member: PersonId) -> Na
         ("resource", resource.to_string()),
         ("image", image.to_string()),
         ("component", component.to_string()),
+        ("attack_path", attack_path.to_string()),
         ("bill", bill.to_string()),
         ("finding", finding.to_string()),
         ("fix", fix.to_string()),
+        ("plan", plan.to_string()),
+        ("exception", exception.to_string()),
+        ("tracker", tracker.to_string()),
         ("person", member.to_string()),
+        ("team", team.to_string()),
+        ("bulk", bulk.to_string()),
+        ("comment", "1".to_owned()),
+        ("item", "1".to_owned()),
         ("view", view.to_string()),
     ])
 }

@@ -52,6 +52,8 @@ impl Hosted {
             catalogue,
             weighing: Arc::new(catalogue.weighing()),
             collectors: vec![Arc::new(HostCollector::new(Arc::new(app.clock.clone())))],
+            mailer: None,
+            outside: plumbline_worker::tickets::Outside::new(true, None)?,
         };
         let mut hosted = Self { app, url, worker, state, server: None };
         hosted.serve(listener)?;

@@ -14,6 +14,7 @@ pub mod lab;
 pub mod polling;
 pub mod provider;
 pub mod registry;
+pub mod trackers;
 pub mod walk;
 
 pub use app::TestApp;

@@ -73,6 +73,8 @@ impl Polling {
             catalogue,
             weighing: Arc::new(catalogue.weighing()),
             collectors: vec![Arc::new(collector)],
+            mailer: None,
+            outside: plumbline_worker::tickets::Outside::new(true, None)?,
         };
         Ok(Self { pool, clock, database, tenant, source, worker })
     }

@@ -5,7 +5,7 @@ use plumbline_policy::Catalogue;
 use plumbline_web::route::{Route, table};
 
 /// One field of every name that any form has, each with a value that makes sense.
-pub const FIELDS: [(&str, &str); 33] = [
+pub const FIELDS: [(&str, &str); 41] = [
     ("role", "analyst"),
     ("email", "new@example.com"),
     ("name", "New Person"),
@@ -36,9 +36,17 @@ pub const FIELDS: [(&str, &str); 33] = [
     ("kind", "application"),
     ("version", "1.0"),
     ("document", ""),
+    ("rules", "high tag:team=payments"),
     ("sources", "registry.example.com/base/**"),
     ("hashes", "aa00000000000000000000000000000000000000000000000000000000000001  dropper"),
+    ("move", "start"),
+    ("comment", "said for the length of a test"),
+    ("due", ""),
+    ("as_kind", "accepted_risk"),
     ("sha256", "aa00000000000000000000000000000000000000000000000000000000000002"),
+    ("keys", "team"),
+    ("part", "whole"),
+    ("target", "85"),
 ];
 
 /// Every route of the application, ordered by path and method.

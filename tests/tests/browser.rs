@@ -125,22 +125,31 @@ async fn connect(owner: &Chrome, regions: &str) -> Result<()> {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn a_ciso_accepts_a_risk_sees_the_score_move_and_takes_it_back(pool: PgPool) -> Result<()> {
+async fn a_lone_ciso_accepts_a_risk_sees_the_score_move_and_takes_it_back(pool: PgPool) -> Result<()> {
     let site = Site::start(pool).await?;
     estate(&site).await;
     let ciso = Chrome::signed_in(&site, Role::Ciso, Scripts::On).await?;
+    sqlx::query(
+        "insert into exception_policies (tenant_id, four_eyes, changed_by, changed_at)
+         select tenant_id, false, person_id, joined_at from members",
+    )
+    .execute(&site.app.pool)
+    .await?;
 
     ciso.see(".score-card", "87 %").await?;
     assert_eq!(ciso.text(".score-card .figure-big").await?, "40/100");
     ciso.click(".list-line a", &weak().fix.title).await?;
     ciso.see("h2", "Findings it closes").await?;
     ciso.click(".list-line a", "edge").await?;
-    ciso.click("summary", "Accept this risk for a time").await?;
+    ciso.click("summary", "Ask for an exception").await?;
     ciso.fill("#reason", "Only reachable through the reviewed proxy").await?;
     ciso.fill("#days", "30").await?;
-    ciso.click("button", "Accept the risk").await?;
+    ciso.click("button", "Ask for it").await?;
+    ciso.see(".flash-good", "It waits for the approval").await?;
+    ciso.click("button", "Approve").await?;
 
-    ciso.see(".flash-good", "The risk is accepted until").await?;
+    ciso.see(".flash-good", "It is in force until").await?;
+    ciso.click(".page-head a", "See it").await?;
     ciso.see("[aria-labelledby=accept-title]", "Only reachable through the reviewed proxy").await?;
     assert!(ciso.texts(".page-head .badge").await?.contains(&"accepted".to_owned()));
     let (net, gross) = scores(&ciso).await?;
@@ -149,7 +158,7 @@ async fn a_ciso_accepts_a_risk_sees_the_score_move_and_takes_it_back(pool: PgPoo
     ciso.see("[aria-labelledby=changes-title]", "risk accepted").await?;
 
     ciso.open(&format!("/findings/{}", finding_of(&site, "edge").await?)).await?;
-    ciso.click("button", "End the acceptance now").await?;
+    ciso.click("button", "End the exception now").await?;
     ciso.see(".flash-good", "The finding is open").await?;
     assert_eq!(scores(&ciso).await?, (gross, None));
     ciso.close(&[]).await
@@ -315,10 +324,30 @@ async fn no_page_has_a_serious_accessibility_violation_light_or_dark(pool: PgPoo
     let edge: uuid::Uuid =
         sqlx::query_scalar("select resource_id from resources where name = 'edge'").fetch_one(&site.app.pool).await?;
     let owner = Chrome::signed_in(&site, Role::Owner, Scripts::On).await?;
+    let exception: uuid::Uuid = sqlx::query_scalar(
+        "insert into exceptions (tenant_id, exception_id, finding_id, scope, reason, requested_by, created_at, expires_at)
+         select f.tenant_id, f.finding_id, f.finding_id, jsonb_build_object('finding', f.finding_id),
+             'known for the length of a test', m.person_id, f.opened_at, f.opened_at + interval '30 days'
+         from findings f join members m on m.tenant_id = f.tenant_id limit 1 returning exception_id",
+    )
+    .fetch_one(&site.app.pool)
+    .await?;
     let pages = [
         "/posture".to_owned(),
+        "/exceptions".to_owned(),
+        format!("/exceptions/{exception}"),
+        "/exceptions/new".to_owned(),
+        format!("/exceptions/new?resource={edge}"),
+        "/settings/trackers".to_owned(),
         "/fixes".to_owned(),
+        "/fixes?sort=due&owner=nobody".to_owned(),
         format!("/fixes/{}", estate.fix(weak())),
+        "/plan?part=whole&target=100&by=2099-12-24".to_owned(),
+        "/plan?part=whole&target=100&by=2026-12-24".to_owned(),
+        format!("/what-if?fix={}&except={}&target=85", estate.fix(weak()), weak().id),
+        "/posture/changes".to_owned(),
+        "/posture/groups".to_owned(),
+        "/settings/groups".to_owned(),
         "/findings?exposure=internet".to_owned(),
         "/findings?q=severty%3Ahigh".to_owned(),
         "/findings/filter".to_owned(),

@@ -131,6 +131,7 @@ fn value(column: &str, kind: &str, tenant: &str) -> String {
         "bytea" => format!("'{tenant}'::bytea"),
         "boolean" => "false".to_owned(),
         "timestamp with time zone" => "'2026-11-24 12:00Z'".to_owned(),
+        "date" => "'2026-11-24'".to_owned(),
         "integer" | "bigint" | "smallint" | "real" | "double precision" => "1".to_owned(),
         other if other.ends_with("[]") => "'{}'".to_owned(),
         other => panic!("{column} is of type {other}, which this test has to learn"),
@@ -279,7 +280,7 @@ async fn a_tenant_reads_neither_passwords_nor_sessions_and_knows_its_members_alo
 
 #[sqlx::test(migrations = "../migrations")]
 async fn what_is_history_cannot_be_rewritten(pool: PgPool) {
-    for table in ["audit_log", "finding_events", "postures", "score_ledger"] {
+    for table in ["audit_log", "finding_comments", "finding_events", "postures", "score_ledger"] {
         for role in ROLES {
             for right in ["update", "delete", "truncate"] {
                 let (able,): (bool,) = sqlx::query_as("select has_table_privilege($1, $2, $3)")

@@ -1,7 +1,9 @@
 //! A real Docker engine: what is read of it, which checks its containers fail, and what of that goes when they are mended.
 
 use anyhow::{Context, Result};
-use plumbline_core::collect::{CollectError, Collector, Connection};
+use async_trait::async_trait;
+use plumbline_core::collect::{CollectError, Collector, Connection, Errand, Standing, Wake};
+use plumbline_core::id::SourceId;
 use plumbline_core::kind::Kinds;
 use plumbline_tests::docker::{Engine, certificates, collector};
 use plumbline_tests::lab::{Read, read};
@@ -10,6 +12,10 @@ use secrecy::SecretString;
 use serde_json::json;
 use sqlx::PgPool;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+use uuid::Uuid;
 
 /// All that a careful person says of a container.
 const CAREFUL: [&str; 24] = [
@@ -152,6 +158,40 @@ fn every_attribute_is_read(told: &Read) {
     assert_eq!(careless.attributes["Secrets"][0]["name"], "DB_PASSWORD");
     assert!(!serde_json::to_string(&told.resources).expect("JSON").contains("LrT4wBnK8s"), "no value is kept");
     assert!(told.ended.iter().all(|(_, outcome)| outcome.is_complete()), "{:#?}", told.ended);
+}
+
+/// Counts how often a poll is asked for.
+#[derive(Default)]
+struct Asked(Notify);
+
+#[async_trait]
+impl Wake for Asked {
+    async fn wake(&self) -> Result<(), CollectError> {
+        self.0.notify_one();
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_happens_in_an_engine_asks_for_a_poll() -> Result<()> {
+    let engine = engine()?;
+    let asked = Arc::new(Asked::default());
+    let (sink, mut told) = mpsc::channel(100);
+    let standing =
+        Standing { source: SourceId(Uuid::from_u128(7)), every: Duration::from_secs(60), wake: asked.clone() };
+    let collector = collector();
+    let told = tokio::spawn(async move { while told.recv().await.is_some() {} });
+    collector.collect(&engine.connection(), Errand { standing: Some(standing), ..Errand::alone(sink) }).await?;
+    told.await?;
+
+    let quiet = tokio::time::timeout(Duration::from_secs(2), asked.0.notified()).await;
+    engine.docker(&["create", "--name=passing", "shop/api:1", "/bin/busybox", "true"])?;
+    engine.docker(&["rm", "passing"])?;
+    let woken = tokio::time::timeout(Duration::from_secs(40), asked.0.notified()).await;
+
+    assert!(quiet.is_err(), "nothing has happened yet");
+    assert!(woken.is_ok(), "a container came and went");
+    Ok(())
 }
 
 #[tokio::test]

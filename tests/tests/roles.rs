@@ -11,10 +11,29 @@ use std::fmt::Write;
 
 /// Things that are in nobody's tenant: a caller who may gets as far as not finding them, and changes nothing.
 fn nothing() -> Named {
-    ["source", "run", "resource", "image", "component", "bill", "finding", "fix", "person", "view"]
-        .into_iter()
-        .map(|name| (name, "01900000-0000-7000-8000-000000000000".to_owned()))
-        .collect()
+    [
+        "source",
+        "run",
+        "resource",
+        "image",
+        "component",
+        "bill",
+        "finding",
+        "fix",
+        "plan",
+        "person",
+        "team",
+        "bulk",
+        "comment",
+        "item",
+        "view",
+        "exception",
+        "tracker",
+        "attack_path",
+    ]
+    .into_iter()
+    .map(|name| (name, "01900000-0000-7000-8000-000000000000".to_owned()))
+    .collect()
 }
 
 fn verdict(answer: &Answer) -> &'static str {

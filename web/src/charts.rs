@@ -146,6 +146,12 @@ pub(crate) fn whole(score: f64) -> i32 {
     plumbline_core::score::Score(score).shown()
 }
 
+/// A score with one decimal, rounded down, so that only a whole hundred is shown as one.
+#[must_use]
+pub(crate) fn tenths(score: f64) -> String {
+    format!("{:.1}", (score * 10.0).floor() / 10.0)
+}
+
 /// A share from 0 to 1 in whole percent, rounded down: 100 means all.
 #[must_use]
 pub(crate) fn percent(share: f64) -> i32 {
@@ -172,6 +178,11 @@ mod tests {
     fn a_single_point_is_no_trend() {
         assert!(Trend::of(&[point(0, 50.0)]).is_none());
         assert!(Trend::of(&[]).is_none());
+    }
+
+    #[test]
+    fn only_a_whole_hundred_is_shown_as_one() {
+        assert_eq!([99.99, 100.0, 60.05, 0.0].map(tenths), ["99.9", "100.0", "60.0", "0.0"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::route::Route;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
+pub(crate) use export::line;
 use plumbline_policy::{Catalogue, Framework};
 use plumbline_store::posture::{CheckState, Posture};
 use plumbline_store::{StoreError, TenantTx, attestation, posture};

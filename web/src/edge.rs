@@ -4,7 +4,7 @@
 use crate::error::WebError;
 use crate::frame::Theme;
 use crate::state::AppState;
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -59,6 +59,31 @@ struct Asked {
     https: bool,
 }
 
+/// What is smaller arrives in one round trip as it is; to shrink it would only cost the server a change of threads.
+const WORTH_SHRINKING: u64 = 8 * 1024;
+
+/// Tells the layer that shrinks answers to leave a small one as it is; [`outermost`] takes the mark off again.
+fn spare(answer: &mut ServiceResponse<BoxBody>) {
+    let is_small = matches!(answer.response().body().size(), BodySize::Sized(size) if size < WORTH_SHRINKING);
+    if is_small && !answer.headers().contains_key(header::CONTENT_ENCODING) {
+        answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(AS_IT_IS));
+    }
+}
+
+const AS_IT_IS: &str = "identity";
+
+/// As [`boxed`], outside of what shrinks answers.
+pub(crate) async fn outermost(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let mut answer = next.call(req).await?.map_into_boxed_body();
+    if answer.headers().get(header::CONTENT_ENCODING).is_some_and(|coding| coding == AS_IT_IS) {
+        answer.headers_mut().remove(header::CONTENT_ENCODING);
+    }
+    Ok(answer)
+}
+
 /// Boxes the body of whatever is inside, so that the layers outside need not name it.
 pub(crate) async fn boxed(
     req: ServiceRequest,
@@ -80,6 +105,7 @@ pub(crate) async fn edge(
                 let (req, old) = answer.into_parts();
                 answer = ServiceResponse::new(req, asked.show(&problem, old.headers()));
             }
+            spare(&mut answer);
             asked.finish(answer.headers_mut());
             let route = answer.request().match_pattern().unwrap_or_default();
             asked.log(&route, answer.status(), started);

@@ -1,37 +1,38 @@
 //! One finding: what is wrong, why it ranks where it does, how to fix it, and all that happened to it.
 
+mod comments;
+mod factors;
 mod flaw;
+mod triage;
 
-use crate::call::{ApproveException, Call, ReadPosture};
+use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
-use crate::fixes::{self, Remedy};
-use crate::form::{Form, Pressed};
-use crate::frame::{Flash, Frame, Nav};
+use crate::exceptions::{self, AcceptErrors, AcceptForm};
+use crate::fixes::{self, Remedy, Target};
+use crate::frame::{Frame, Nav};
 use crate::route::Route;
 use crate::tree::{self, Attribute};
-use crate::{text, words};
+use crate::{paths, text, words};
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use factors::{Factor, factors};
 use flaw::FlawPart;
+use plumbline_core::exception::Scope;
 use plumbline_core::id::{FindingId, FixId};
-use plumbline_core::risk::{Criticality, Exposure, Risk, severity_points};
 use plumbline_core::role::Permission;
-use plumbline_core::verdict::Severity;
 use plumbline_policy::Catalogue;
 use plumbline_store::exception::Exception;
 use plumbline_store::finding::{FindingDetail, FindingEvent};
-use plumbline_store::{StoreError, TenantTx, exception, finding, fix, reconcile, stack};
-use serde::Deserialize;
-use serde_json::json;
+use plumbline_store::{StoreError, TenantTx, exception, finding, fix, path, stack};
+use triage::{TriagePart, Typed};
 use uuid::Uuid;
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![
-        Route::get("/findings/{finding}", show),
-        Route::post("/findings/{finding}/accept", accept),
-        Route::post("/findings/{finding}/reopen", end_acceptance),
-    ]
+    let mut routes = vec![Route::get("/findings/{finding}", show)];
+    routes.extend(triage::routes());
+    routes.extend(comments::routes());
+    routes
 }
 
 async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpResponse, WebError> {
@@ -39,74 +40,30 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
     call.page(&page)
 }
 
-/// Accepts the risk of an open finding for a time, with every number that follows from it.
-async fn accept(
-    mut call: Call<ApproveException>,
-    id: web::Path<Uuid>,
-    form: Form<AcceptForm>,
-) -> Result<HttpResponse, WebError> {
-    let id = FindingId(*id);
-    let (reason, length) = match form.0.read() {
-        Ok((reason, length)) => (reason.to_owned(), length),
-        Err(errors) => {
-            let page = read(&mut call, id, form.0.clone(), errors).await?;
-            return call.visit().page_with(HttpResponse::UnprocessableEntity(), &page);
-        }
-    };
-    reconcile::try_lock(&mut call.tx).await?;
-    let found = finding::get(&mut call.tx, id).await?;
-    if found.state != "open" {
-        return Err(WebError::Conflict("Only the risk of an open finding can be accepted.".to_owned()));
-    }
-    let (by, now, mint) = (call.actor.id, call.now, call.visit().state.mint.clone());
-    let (weighing, until) = (call.catalogue().weighing(), now + length);
-    exception::open(&mut call.tx, id, &reason, by, until, &mint).await?;
-    reconcile::apply_acceptance(&mut call.tx, &[id], true, Some(by), &weighing, now).await?;
-    let detail = json!({ "check": found.check_id, "resource": found.resource_uid, "until": until, "reason": reason });
-    call.record("finding.risk_accepted", &id.to_string(), detail).await?;
-    let said = format!("The risk is accepted until {}.", text::day(until));
-    call.done(&format!("/findings/{id}"), Flash::good(said)).await
-}
-
-/// Ends the acceptance of a finding's risk.
-async fn end_acceptance(
-    mut call: Call<ApproveException>,
-    id: web::Path<Uuid>,
-    _form: Form<Pressed>,
-) -> Result<HttpResponse, WebError> {
-    let id = FindingId(*id);
-    let (by, now, weighing) = (call.actor.id, call.now, call.catalogue().weighing());
-    reconcile::try_lock(&mut call.tx).await?;
-    exception::end(&mut call.tx, id, now).await?;
-    reconcile::apply_acceptance(&mut call.tx, &[id], false, Some(by), &weighing, now).await?;
-    call.record("finding.acceptance_ended", &id.to_string(), json!({})).await?;
-    call.done(&format!("/findings/{id}"), Flash::good("The risk is no longer accepted. The finding is open.")).await
-}
-
-async fn read<P>(call: &mut Call<P>, id: FindingId, form: AcceptForm, errors: AcceptErrors) -> Result<Page, WebError> {
+/// The page of a finding, with the form of an exception as it was typed.
+pub(crate) async fn read<P>(
+    call: &mut Call<P>,
+    id: FindingId,
+    form: AcceptForm,
+    errors: AcceptErrors,
+) -> Result<Page, WebError> {
     let catalogue = call.catalogue();
     let one = One::read(&mut call.tx, catalogue, id, call.now).await?;
-    let may_accept = call.may(Permission::ApproveException);
-    Ok(Page { frame: call.frame(Nav::Findings), one, may_accept, form, errors })
+    let (may_ask, may_end) = (call.may(Permission::Triage), call.may(Permission::ApproveException));
+    let triage = TriagePart::read(call, id, Typed::default()).await?;
+    Ok(Page { frame: call.frame(Nav::Findings), one, triage, may_ask, may_end, form, errors })
 }
 
 #[derive(Template)]
 #[template(path = "findings/one.html")]
-struct Page {
+pub(crate) struct Page {
     frame: Frame,
     one: One,
-    may_accept: bool,
+    triage: TriagePart,
+    may_ask: bool,
+    may_end: bool,
     form: AcceptForm,
     errors: AcceptErrors,
-}
-
-/// Why the finding ranks where it does: one line a factor.
-struct Factor {
-    name: &'static str,
-    value: String,
-    /// How it enters the product.
-    number: String,
-    words: &'static str,
 }
 
 /// What is seen of it now.
@@ -133,34 +90,23 @@ struct ControlLink {
 }
 
 struct Happening {
-    words: &'static str,
+    words: String,
+    /// What was said with it.
+    note: Option<String>,
     person: Option<String>,
     at: String,
     ago: String,
 }
 
 struct Acceptance {
+    href: String,
+    kind: &'static str,
+    class: &'static str,
+    state: &'static str,
     reason: String,
-    by: String,
-    since: String,
-    until: String,
-    in_force: bool,
-}
-
-/// The form with which a risk is accepted, as it was typed.
-#[derive(Debug, Clone, Default, Deserialize)]
-struct AcceptForm {
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    days: String,
-}
-
-/// What a form lacks: the sentence stands beside the field.
-#[derive(Debug, Clone, Default)]
-struct AcceptErrors {
-    reason: Option<&'static str>,
-    days: Option<&'static str>,
+    words: String,
+    /// Whether it is in force, and of this finding alone.
+    own: bool,
 }
 
 /// What the page shows of the finding.
@@ -180,6 +126,9 @@ struct One {
     expected: String,
     observed: Vec<Attribute>,
     factors: Vec<Factor>,
+    /// The riskiest attack paths that hang on it, and how many there are.
+    paths: Vec<paths::Line>,
+    on_paths: Option<String>,
     resource: ResourceLink,
     /// How many workloads hang on the resource; none where none is known to.
     reaches: Option<String>,
@@ -218,10 +167,11 @@ impl One {
         let history = finding::history(tx, id).await?;
         let acceptances = exception::of_finding(tx, id).await?;
         let fix = fix::find(tx, FixId(found.fix_id)).await?.filter(|fix| fix.open_findings > 0);
+        let around = path::around(tx, id).await?;
+        let on_paths = if around.paths > 0 { path::of_finding(tx, id).await? } else { Vec::new() };
         let check = catalogue.check(&found.check_id);
         let flaw = FlawPart::of(&found.subject, &found.observed);
         let reaches = stack::workloads_of(tx, &found.resource_uid).await?;
-        let region = if found.region == "global" { "" } else { found.region.as_str() };
         Ok(Self {
             reaches: (reaches > 0).then(|| text::plural(reaches, "workload")),
             id: id.to_string(),
@@ -236,7 +186,9 @@ impl One {
             expected: check.map_or_else(String::new, |check| check.expected.clone()),
             observed: observed(&found, flaw.is_some()),
             flaw,
-            factors: factors(&found),
+            factors: factors(&found, &around),
+            paths: paths::lines(tx, catalogue, &on_paths).await?,
+            on_paths: (around.paths > 0).then(|| text::plural(around.paths, "attack path")),
             resource: ResourceLink::of(&found),
             fix: fix.map(|fix| FixLink {
                 id: fix.fix_id.to_string(),
@@ -244,16 +196,28 @@ impl One {
                 gain: words::points(fix.gain),
                 closes: text::plural(fix.open_findings, "finding"),
             }),
-            remedy: check.map(|check| Remedy::of(check, &found.account, region)),
+            remedy: check.map(|check| Remedy::of(check, &target(&found))),
             controls: controls_of(catalogue, &found.check_id),
             history: history.iter().map(|event| Happening::of(event, now)).collect(),
-            acceptances: acceptances.iter().map(|accepted| Acceptance::of(accepted, now)).collect(),
+            acceptances: acceptances.iter().map(|row| Acceptance::of(row, id)).collect(),
             sight: Sight::of(&found, now),
             first_seen: text::when(found.first_seen),
             opened: text::ago(found.opened_at, now),
             resolved: found.resolved_at.map(|at| text::ago(at, now)),
             reopened: (found.times_reopened > 0).then(|| text::plural(found.times_reopened.into(), "time")),
         })
+    }
+}
+
+/// What the finding's fix is applied to.
+fn target(found: &FindingDetail) -> Target<'_> {
+    Target {
+        kind: &found.resource_kind,
+        uid: &found.resource_uid,
+        name: &found.resource_name,
+        account: &found.account,
+        region: &found.region,
+        attributes: None,
     }
 }
 
@@ -283,32 +247,28 @@ impl ResourceLink {
 
 impl Happening {
     fn of(event: &FindingEvent, now: DateTime<Utc>) -> Self {
-        Self {
-            words: match event.event.as_str() {
-                "opened" => "First seen",
-                "resolved" => "Resolved",
-                "reopened" => "Came back",
-                "weighed" => "Weighs differently now",
-                "accepted" => "Risk accepted",
-                "acceptance_ended" => "Acceptance ended",
-                _ => "Changed",
-            },
-            person: event.person.clone(),
-            at: text::when(event.at),
-            ago: text::ago(event.at, now),
-        }
+        let (words, note) = triage::happening(event);
+        Self { words, note, person: event.person.clone(), at: text::when(event.at), ago: text::ago(event.at, now) }
     }
 }
 
 impl Acceptance {
-    fn of(accepted: &Exception, now: DateTime<Utc>) -> Self {
-        let until = accepted.ended_at.unwrap_or(accepted.expires_at);
+    fn of(row: &Exception, finding: FindingId) -> Self {
+        let asker = row.asker.as_deref().unwrap_or("a former member");
+        let until = text::day(row.ended_at.unwrap_or(row.expires_at));
+        let words = match (row.state.as_str(), row.approver.as_deref()) {
+            ("asked", _) => format!("Asked for by {asker} on {}, until {until}", text::day(row.created_at)),
+            (_, Some(approver)) => format!("Asked for by {asker}, decided by {approver}, until {until}"),
+            (_, None) => format!("Asked for by {asker}, until {until}"),
+        };
         Self {
-            reason: accepted.reason.clone(),
-            by: accepted.approved_by.clone().unwrap_or_else(|| "a former member".to_owned()),
-            since: text::day(accepted.created_at),
-            until: text::day(until),
-            in_force: accepted.ended_at.is_none() && accepted.expires_at > now,
+            href: exceptions::href(row.exception_id),
+            kind: exceptions::kind_words(&row.kind),
+            class: exceptions::class(&row.state),
+            state: exceptions::state_words(&row.state),
+            reason: row.reason.clone(),
+            words,
+            own: row.state == "in_force" && row.scope.0 == Scope::Finding(finding),
         }
     }
 }
@@ -350,59 +310,6 @@ fn lost(found: &FindingDetail) -> String {
     }
 }
 
-fn factors(found: &FindingDetail) -> Vec<Factor> {
-    let (Some(severity), Some(exposure), Some(criticality)) =
-        (Severity::parse(&found.severity), Exposure::parse(&found.exposure), Criticality::parse(&found.criticality))
-    else {
-        return Vec::new();
-    };
-    let risk = Risk { severity, exposure, criticality };
-    vec![
-        Factor {
-            name: "Severity",
-            value: words::capital(severity.as_str()),
-            number: severity_points(severity).to_string(),
-            words: "How bad this failure is by itself",
-        },
-        Factor {
-            name: "Exposure",
-            value: words::capital(exposure.as_str()),
-            number: times(exposure.tenths()),
-            words: match exposure {
-                Exposure::Internet => "Anyone on the internet can reach the resource",
-                Exposure::Private => "Reachable within a network, or not known better",
-                Exposure::None => "Nothing outside the account reaches the resource",
-            },
-        },
-        Factor {
-            name: "Criticality",
-            value: words::capital(criticality.as_str()),
-            number: times(criticality.tenths()),
-            words: match criticality {
-                Criticality::High => "Its tags say production",
-                Criticality::Normal => "No tag says how much depends on it",
-                Criticality::Low => "Its tags say development, test or sandbox",
-            },
-        },
-        Factor {
-            name: "Risk",
-            value: format!("{} of 100", risk.shown()),
-            number: points(risk.loss()),
-            words: "The three multiplied; the worst there can be is 75 points, which is 100",
-        },
-    ]
-}
-
-/// A factor in tenths.
-fn times(tenths: i64) -> String {
-    format!("× {}.{}", tenths / 10, tenths % 10)
-}
-
-/// A loss in hundredths of a severity point.
-fn points(loss: i64) -> String {
-    format!("= {}.{:02}", loss / 100, loss % 100)
-}
-
 /// The controls that a check belongs to, over all frameworks.
 fn controls_of(catalogue: &Catalogue, check: &str) -> Vec<ControlLink> {
     let mut links = Vec::new();
@@ -417,40 +324,4 @@ fn controls_of(catalogue: &Catalogue, check: &str) -> Vec<ControlLink> {
         }
     }
     links
-}
-
-impl AcceptForm {
-    /// The reason and the number of days, or what is wrong with them.
-    fn read(&self) -> Result<(&str, TimeDelta), AcceptErrors> {
-        let reason = self.reason.trim();
-        let days = self.days.trim().parse::<i64>().ok().filter(|days| (1..=365).contains(days));
-        let errors = AcceptErrors {
-            reason: (!(10..=2000).contains(&reason.chars().count()))
-                .then_some("Say in 10 to 2,000 characters why the risk is acceptable."),
-            days: days.is_none().then_some("A whole number of days, from 1 to 365."),
-        };
-        match days {
-            Some(days) if errors.reason.is_none() => Ok((reason, TimeDelta::days(days))),
-            _ => Err(errors),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reason_and_an_end_are_asked_for() {
-        let bare = AcceptForm::default().read().expect_err("nothing typed");
-        assert!(bare.reason.is_some() && bare.days.is_some());
-        let form = AcceptForm { reason: "Behind a reviewed proxy".to_owned(), days: " 30 ".to_owned() };
-        assert_eq!(form.read().expect("sound").1, TimeDelta::days(30));
-    }
-
-    #[test]
-    fn factors_are_written_as_they_multiply() {
-        assert_eq!(times(7), "× 0.7");
-        assert_eq!(points(7500), "= 75.00");
-    }
 }

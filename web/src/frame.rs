@@ -73,6 +73,8 @@ pub enum Nav {
     Posture,
     Fixes,
     Findings,
+    Exceptions,
+    Paths,
     Resources,
     Flaws,
     Components,
@@ -81,6 +83,8 @@ pub enum Nav {
     Members,
     Audit,
     Account,
+    Inbox,
+    Settings,
 }
 
 /// One entry of the navigation.
@@ -92,10 +96,12 @@ pub struct NavLink {
 }
 
 /// The navigation, in its order, and what it takes to see an entry.
-const NAV: [(Nav, &str, &str, Permission); 10] = [
+const NAV: [(Nav, &str, &str, Permission); 12] = [
     (Nav::Posture, "Posture", "/posture", Permission::ReadPosture),
     (Nav::Fixes, "Fixes", "/fixes", Permission::ReadPosture),
     (Nav::Findings, "Findings", "/findings", Permission::ReadPosture),
+    (Nav::Exceptions, "Exceptions", "/exceptions", Permission::ReadPosture),
+    (Nav::Paths, "Attack paths", "/paths", Permission::ReadPosture),
     (Nav::Resources, "Resources", "/resources", Permission::ReadPosture),
     (Nav::Flaws, "Flaws", "/flaws", Permission::ReadPosture),
     (Nav::Components, "Components", "/components", Permission::ReadPosture),
@@ -119,6 +125,8 @@ pub struct Frame {
     /// The tenant shown; none for a person who is in no tenant.
     pub current: Option<Membership>,
     pub tenants: Vec<Membership>,
+    /// What the person has not read in this tenant's inbox; up to a hundred are counted.
+    pub unread: i64,
 }
 
 impl Frame {
@@ -130,6 +138,12 @@ impl Frame {
             .filter(|(.., permission)| current.role.may(*permission))
             .map(|(nav, title, path, _)| NavLink { title, path, current: nav == self.nav })
             .collect()
+    }
+
+    /// Whether the caller's role carries a permission in the tenant shown.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.current.as_ref().is_some_and(|current| current.role.may(permission))
     }
 
     /// Up to two letters for the person's badge.

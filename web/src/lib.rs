@@ -15,9 +15,11 @@ mod chance;
 mod charts;
 pub mod compliance;
 pub mod components;
-pub mod csrf;
+pub mod criticality;
+mod csrf;
 pub mod edge;
 pub mod error;
+pub mod exceptions;
 mod facets;
 pub mod finding;
 pub mod findings;
@@ -29,12 +31,16 @@ pub mod frame;
 pub mod health;
 mod image;
 pub mod image_rules;
+pub mod inbox;
 pub mod invitation;
 pub mod limits;
 pub mod member;
 pub mod oidc;
 pub mod outside;
+mod part;
 pub mod passwords;
+mod paths;
+pub mod plan;
 pub mod posture;
 pub mod provider;
 pub mod resource;
@@ -52,9 +58,13 @@ mod tags;
 pub mod tenant;
 pub mod text;
 pub mod theme;
+mod tickets;
+mod trackers;
 mod tree;
+mod triage;
 pub mod upload;
 pub mod views;
+pub mod what_if;
 mod words;
 
 pub use error::WebError;
@@ -89,7 +99,7 @@ pub fn app(
         .wrap(from_fn(edge::edge))
         .wrap(from_fn(edge::boxed))
         .wrap(Compress::default())
-        .wrap(from_fn(edge::boxed))
+        .wrap(from_fn(edge::outermost))
 }
 
 /// Serves the application on a listener that is already bound.

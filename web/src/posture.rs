@@ -1,5 +1,9 @@
 //! Posture: the score now, what it does not see, where it is going and what would raise it.
 
+mod changes;
+mod groups;
+mod parts;
+
 use crate::call::{Call, ReadPosture};
 use crate::charts::{self, Trend};
 use crate::error::WebError;
@@ -10,18 +14,24 @@ use crate::runs::Running;
 use crate::{text, words};
 use actix_web::HttpResponse;
 use askama::Template;
+use changes::Change;
 use chrono::{DateTime, TimeDelta, Utc};
+use parts::PartLine;
 use plumbline_core::kind::{Kind, Kinds};
 use plumbline_core::layer::Layer;
 use plumbline_core::role::Permission;
 use plumbline_policy::{Catalogue, Check};
-use plumbline_store::posture::{CheckState, LedgerEntry, Posture};
+use plumbline_store::fix::{FixFilter, FixSort};
+use plumbline_store::posture::{CheckState, PartStanding, Posture};
 use plumbline_store::source::SourceName;
-use plumbline_store::{PageRequest, StoreError, TenantTx, fix, posture, source};
+use plumbline_store::{PageRequest, StoreError, TenantTx, fix, posture, source, triage};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) fn routes() -> Vec<Route> {
-    vec![Route::get("/", show), Route::get("/posture", show)]
+    let mut routes = vec![Route::get("/", show), Route::get("/posture", show)];
+    routes.extend(changes::routes());
+    routes.extend(groups::routes());
+    routes
 }
 
 async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
@@ -53,6 +63,8 @@ struct Now {
     /// Without accepted risk; none when it is the same.
     gross: Option<i32>,
     coverage: i32,
+    /// If everything that is unknown failed; none when it is the same, or not known of an older posture.
+    bound: Option<i32>,
     open: String,
 }
 
@@ -63,6 +75,7 @@ impl Now {
             score,
             gross: (posture.score - posture.gross_score > 0.005).then_some(gross),
             coverage: charts::percent(posture.coverage),
+            bound: posture.bound().map(charts::whole).filter(|bound| *bound != score),
             open: text::plural(posture.open_findings, "open finding"),
         }
     }
@@ -73,6 +86,8 @@ struct Key {
     word: &'static str,
     title: &'static str,
     score: Option<i32>,
+    /// If everything that is unknown failed, and what could be decided; where that is not all.
+    unsure: Option<String>,
     failing: String,
     /// What would connect it; only shown without a score.
     connect: &'static str,
@@ -100,24 +115,17 @@ struct Lacking {
     cures: String,
 }
 
-/// One line of what changed.
-struct Change {
-    points: String,
-    rises: bool,
-    words: String,
-    most: Vec<String>,
-    at: String,
-    ago: String,
-}
-
 /// What the page shows.
 struct Body {
     now: Option<Now>,
     trend: Option<Trend>,
     keys: Vec<Key>,
+    parts: Vec<PartLine>,
     unknown: Option<Unknown>,
     fixes: Vec<FixLine>,
     changes: Vec<Change>,
+    /// How many open findings are late.
+    late: i64,
     /// When something was last read.
     read_at: Option<String>,
     has_sources: bool,
@@ -129,7 +137,8 @@ impl Body {
         let latest = posture::latest(tx).await?;
         let states = posture::check_states(tx).await?;
         let sources = source::names(tx).await?;
-        let fixes = fix::list(tx, None, &PageRequest { after: None, size: 5 }).await?;
+        let fixes =
+            fix::list(tx, &FixFilter::default(), FixSort::Recommended, &PageRequest { after: None, size: 5 }).await?;
         let changes = posture::changes(tx, 8).await?;
         let read_at = source::read_at(tx).await?;
         Ok(Self {
@@ -138,10 +147,12 @@ impl Body {
                 .into_iter()
                 .map(|layer| key(layer, catalogue, &states, latest.as_ref(), &sources))
                 .collect(),
+            parts: latest.as_ref().map_or_else(Vec::new, |latest| parts::lines(latest, catalogue, &sources)),
             unknown: unknown(tx, catalogue, &states).await?,
             now: latest.as_ref().map(Now::of),
             fixes: fixes.items.iter().map(|row| FixLine::of(row, catalogue)).collect(),
-            changes: changes.iter().map(|entry| change(entry, catalogue, now)).collect(),
+            changes: changes.iter().map(|entry| Change::of(entry, catalogue, now)).collect(),
+            late: triage::overdue(tx, now).await?,
             read_at: read_at.map(|at| text::ago(at, now)),
             has_sources: !sources.is_empty(),
         })
@@ -164,7 +175,8 @@ fn key(
     let checks: Vec<&Check> = catalogue.checks().filter(|check| check.layer == layer).collect();
     let judged = checks.iter().any(|check| states.contains_key(&check.id));
     let failing: i64 = checks.iter().filter_map(|check| states.get(&check.id)).map(|state| state.failed).sum();
-    let score = latest.filter(|_| judged).and_then(|posture| posture.part(&format!("layer:{}", layer.as_str())));
+    let word = format!("layer:{}", layer.as_str());
+    let score = latest.filter(|_| judged).and_then(|posture| posture.part(&word));
     let providers: BTreeSet<&str> =
         checks.iter().filter_map(|check| Kinds::builtin().get(&check.resource)).map(Kind::provider).collect();
     let waits = sources.iter().any(|source| providers.contains(source.provider.as_str()));
@@ -172,10 +184,17 @@ fn key(
         word: layer.as_str(),
         title: layer.title(),
         score: score.map(charts::whole),
+        unsure: latest.filter(|_| judged).and_then(|posture| posture.standing(&word)).and_then(|own| unsure(&own)),
         failing: if failing == 0 { "Nothing fails".to_owned() } else { format!("{} fail", text::number(failing)) },
         connect: if waits { "Waiting for the first run" } else { missing(layer) },
         can_connect: !waits && !providers.is_empty(),
     }
+}
+
+/// What is not known of a part, in words; none where everything is.
+fn unsure(own: &PartStanding) -> Option<String> {
+    let (bound, coverage) = (own.bound?, own.coverage?);
+    (coverage < 1.0).then(|| format!("{} at worst, {} % known", charts::whole(bound), charts::percent(coverage)))
 }
 
 /// What a layer without a source lacks.
@@ -232,45 +251,5 @@ fn unknown_check(state: &CheckState, catalogue: &Catalogue) -> UnknownCheck {
         title: words::check(catalogue, &state.check_id).to_owned(),
         resource: kind.to_owned(),
         verdicts: text::number(state.unknown),
-    }
-}
-
-fn change(entry: &LedgerEntry, catalogue: &Catalogue, now: DateTime<Utc>) -> Change {
-    let most = entry.detail.as_array().map_or(&[][..], Vec::as_slice);
-    let ids = most.iter().filter_map(|moved| moved.get("check_id")?.as_str());
-    Change {
-        points: words::points(entry.delta),
-        rises: entry.delta >= 0.0,
-        words: cause(&entry.cause, entry.findings),
-        most: ids.take(2).map(|id| words::check(catalogue, id).to_owned()).collect(),
-        at: text::when(entry.at),
-        ago: text::ago(entry.at, now),
-    }
-}
-
-/// Why the score changed, in words.
-fn cause(word: &str, findings: i64) -> String {
-    match word {
-        "fixed" => format!("{} fixed", text::plural(findings, "finding")),
-        "new_failure" => text::plural(findings, "new failure"),
-        "new_resource" => format!("{} on new resources", text::plural(findings, "finding")),
-        "new_vulnerability" => format!("{} from newly known vulnerabilities", text::plural(findings, "finding")),
-        "disconnected" => format!("{} of a source that was disconnected", text::plural(findings, "finding")),
-        "rules" => {
-            format!("{} by what is allowed or known to be bad", text::plural(findings, "finding"))
-        }
-        "exception" => format!("{} with risk accepted, or no longer", text::plural(findings, "finding")),
-        _ => format!("{} moved by a change of our own checks", text::plural(findings, "finding")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_is_said_in_words() {
-        assert_eq!(cause("new_failure", 3), "3 new failures");
-        assert_eq!(cause("fixed", 1), "1 finding fixed");
     }
 }

@@ -4,9 +4,9 @@ use crate::call::{Access, Agent, Caller, Newcomer};
 use crate::form::Form;
 use crate::upload::Upload;
 use crate::{
-    account, agent, assets, audit, bills, compliance, components, finding, findings, fixes, flaw, flaws, health,
-    image_rules, invitation, member, oidc, posture, provider, resource, resources, runs, sbom, setup, sign_in, sources,
-    stack, tenant, theme, views,
+    account, agent, assets, audit, bills, compliance, components, criticality, exceptions, finding, findings, fixes,
+    flaw, flaws, health, image_rules, inbox, invitation, member, oidc, paths, plan, posture, provider, resource,
+    resources, runs, sbom, setup, sign_in, sources, stack, tenant, theme, tickets, trackers, triage, views, what_if,
 };
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
@@ -103,9 +103,15 @@ pub fn table() -> Vec<Route> {
     [
         posture::routes(),
         fixes::routes(),
+        plan::routes(),
+        what_if::routes(),
         findings::routes(),
         finding::routes(),
+        triage::routes(),
+        inbox::routes(),
         views::routes(),
+        exceptions::routes(),
+        paths::routes(),
         resources::routes(),
         resource::routes(),
         stack::routes(),
@@ -114,6 +120,7 @@ pub fn table() -> Vec<Route> {
         flaw::routes(),
         components::routes(),
         image_rules::routes(),
+        criticality::routes(),
         compliance::routes(),
         sources::routes(),
         runs::routes(),
@@ -128,6 +135,8 @@ pub fn table() -> Vec<Route> {
         oidc::routes(),
         setup::routes(),
         theme::routes(),
+        trackers::routes(),
+        tickets::routes(),
         health::routes(),
         assets::routes(),
         agent::routes(),

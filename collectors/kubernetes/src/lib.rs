@@ -29,7 +29,6 @@ mod reference;
 mod resource;
 mod run;
 mod settings;
-mod stir;
 mod subject;
 mod tell;
 mod wire;

@@ -12,9 +12,8 @@ use crate::{access, probe};
 use async_trait::async_trait;
 use plumbline_core::clock::SharedClock;
 use plumbline_core::collect::{AccessRecipe, CollectError, Collector, Connection, Errand, ProbeLine};
-use secrecy::ExposeSecret;
+
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +65,7 @@ impl KubernetesCollector {
         errand: &Errand,
     ) -> Result<Arc<Cluster>, CollectError> {
         let standing = errand.standing.as_ref().filter(|_| settings.watch);
-        let print = print(connection);
+        let print = connection.print();
         let session = matches!(settings.auth, Auth::Eks { role: Some(_), .. });
         let no_older = if session { SESSION } else { Duration::MAX };
         if let Some(held) = standing.and_then(|standing| self.live.held(standing, &print, no_older)) {
@@ -78,15 +77,6 @@ impl KubernetesCollector {
             None => Arc::new(Cluster::once(client, name)),
         })
     }
-}
-
-/// Tells one connection from another.
-fn print(connection: &Connection) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    digest.update(connection.settings.to_string());
-    digest.update([0]);
-    digest.update(connection.secret.expose_secret());
-    digest.finalize().into()
 }
 
 #[async_trait]

@@ -5,9 +5,10 @@ use crate::resource::Resource;
 use crate::scope::{Outcome, ScopeKey};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,18 @@ pub struct Connection {
     pub settings: Value,
     /// Never shown again; a JSON document whose shape is the collector's own.
     pub secret: SecretString,
+}
+
+impl Connection {
+    /// Tells one connection from another: other settings or another secret give another print.
+    #[must_use]
+    pub fn print(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        digest.update(self.settings.to_string());
+        digest.update([0]);
+        digest.update(self.secret.expose_secret());
+        digest.finalize().into()
+    }
 }
 
 /// Why a whole run could not be done. A part of it that could not be read is an [`Outcome`] instead.

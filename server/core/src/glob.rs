@@ -22,6 +22,24 @@ pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?'])
 }
 
+/// The same pattern as a regular expression of Postgres, which means exactly what [`matches`] does.
+#[must_use]
+pub fn regex(pattern: &str) -> String {
+    let mut out = String::from("^");
+    let mut letters = pattern.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '?' => out.push_str("[^/]"),
+            '*' if letters.next_if_eq(&'*').is_some() => out.push_str(".*"),
+            '*' => out.push_str("[^/]*"),
+            other if other.is_ascii_punctuation() => out.extend(['\\', other]),
+            other => out.push(other),
+        }
+    }
+    out.push('$');
+    out
+}
+
 /// What a list of patterns says of a name: at least one means it, or none is given, and none that begins with `!` does.
 #[must_use]
 pub fn selects(patterns: &[String], name: &str) -> bool {
@@ -101,6 +119,12 @@ mod tests {
         assert!(!selects(&patterns, "other/api"));
         assert!(selects(&[], "anything"));
         assert!(selects(&["!x".to_owned()], "y"));
+    }
+
+    #[test]
+    fn a_pattern_becomes_an_expression_that_takes_nothing_else_as_special() {
+        assert_eq!(regex("a.b/*-?"), r"^a\.b\/[^/]*\-[^/]$");
+        assert_eq!(regex("**(x)"), r"^.*\(x\)$");
     }
 
     #[test]

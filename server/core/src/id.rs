@@ -94,12 +94,20 @@ id! {
     FindingId,
     /// One action that closes many findings; derived from fix key and target.
     FixId,
+    /// An attack path; derived from its ends.
+    PathId,
     /// One package of one version; derived from its package URL and what it was built from.
     PackageId,
-    /// An accepted risk.
+    /// What leaves the net score for a time.
     ExceptionId,
+    /// Where a tenant's tickets are opened.
+    TrackerId,
+    /// One fix in a tracker.
+    TicketId,
     /// A bill of materials that was handed in.
     BillId,
+    /// A set of fixes that somebody means to do by a day.
+    PlanId,
     /// One entry of the audit log.
     AuditId,
     /// A filter of findings that somebody keeps.

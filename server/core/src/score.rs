@@ -4,6 +4,9 @@
 //! score = floor(100 · ΣW·h / ΣW). W and k come from the catalogue version and from nothing else, so a passing resource
 //! changes nothing, any new failure lowers the unrounded score, and 100 means that nothing is open.
 
+use crate::fix::FixNature;
+use crate::path::Openings;
+use crate::risk::{Criticality, Exposure, severity_points};
 use crate::verdict::Severity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -84,6 +87,12 @@ pub struct Weighing {
     pub whole: Vec<ControlWeight>,
     /// Scores of parts, by name: `layer:cloud`, `framework:cis_aws_5.0`.
     pub parts: BTreeMap<String, Vec<ControlWeight>>,
+    /// What fixes are like, by their key; no score depends on it, so it is not kept with the version.
+    #[serde(default, skip_serializing)]
+    pub fixes: BTreeMap<String, FixNature>,
+    /// What its checks open to an attacker; it weighs nothing in a score and is not kept with it.
+    #[serde(skip)]
+    pub openings: Openings,
 }
 
 /// The sum of the losses of each check's open findings.
@@ -96,6 +105,25 @@ pub fn score(controls: &[ControlWeight], losses: &Losses) -> Score {
         weight: control.weight,
         loss: control.checks.iter().filter_map(|check| losses.get(check)).sum(),
     }))
+}
+
+/// What an unknown verdict of a check of this weight costs if it turns out to be a failure: as much as one on a resource in a
+/// private network, of normal criticality.
+#[must_use]
+pub fn loss_of_unknown(check_weight: f64) -> i64 {
+    let severity = Severity::ALL.into_iter().find(|severity| weight(*severity) <= check_weight);
+    severity.map_or(0, severity_points) * Exposure::Private.tenths() * Criticality::Normal.tenths()
+}
+
+/// The pessimistic bound of a score: what it is if everything that is unknown fails. `undecided` is what the unknown verdicts of
+/// each check cost then, [`loss_of_unknown`] each, a scope that was not read counted as one.
+#[must_use]
+pub fn bound(controls: &[ControlWeight], losses: &Losses, undecided: &Losses) -> Score {
+    let of =
+        |check: &String| losses.get(check).copied().unwrap_or(0) + undecided.get(check).copied().unwrap_or(0).max(0);
+    Score::of(
+        controls.iter().map(|control| Control { weight: control.weight, loss: control.checks.iter().map(of).sum() }),
+    )
 }
 
 #[cfg(test)]
@@ -121,6 +149,23 @@ mod tests {
         fn one_hundred_is_shown_only_when_nothing_is_open(all in controls()) {
             let open = all.iter().any(|control| control.loss > 0);
             prop_assert_eq!(Score::of(all).shown() == 100, !open);
+        }
+
+        #[test]
+        fn the_bound_is_no_higher_than_the_score_and_the_same_when_nothing_is_unknown(
+            all in prop::collection::vec((1u8..=10, 0i64..100_000, 0i64..50), 1..30),
+        ) {
+            let controls: Vec<ControlWeight> = all.iter().enumerate()
+                .map(|(at, (weight, ..))| ControlWeight { weight: f64::from(*weight), checks: vec![at.to_string()] })
+                .collect();
+            let losses: Losses = all.iter().enumerate().map(|(at, (_, loss, _))| (at.to_string(), *loss)).collect();
+            let undecided: Losses = all.iter().enumerate()
+                .map(|(at, (weight, _, unknown))| (at.to_string(), unknown * loss_of_unknown(f64::from(*weight))))
+                .collect();
+            let (score, bound_of_all) = (score(&controls, &losses), bound(&controls, &losses, &undecided));
+            prop_assert!(bound_of_all <= score);
+            prop_assert_eq!(bound_of_all == score, undecided.values().all(|loss| *loss == 0));
+            prop_assert_eq!(bound(&controls, &losses, &Losses::new()), score);
         }
 
         #[test]

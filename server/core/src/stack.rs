@@ -74,8 +74,29 @@ pub const NEXT: &[Passage] = &[
     along("aws.ecs.task_definition", "role"),
     along("aws.ecs.task_definition", "secret"),
     along("aws.lambda.function", "role"),
+    along("aws.iam.role", "policy"),
     along("docker.container", "daemon"),
 ];
+
+/// What is in the hands of whoever has a workload that runs it: the files of its image.
+pub const RUNS: &[Passage] = &[
+    along("kubernetes.workload", "image"),
+    along("docker.container", "image"),
+    along("aws.ecs.task_definition", "image"),
+    along("aws.lambda.function", "image"),
+];
+
+/// Relations that lead from a container out to its machine: only where the container can be left.
+pub const OUT: &[&str] = &["node", "daemon"];
+
+/// Machines that containers run on.
+pub const MACHINES: &[&str] = &["kubernetes.node", "aws.ec2.instance", "docker.daemon"];
+
+/// What is kept secret.
+pub const SECRETS: &[&str] = &["kubernetes.secret", "aws.secretsmanager.secret", "aws.ssm.parameter"];
+
+/// How far whatever is taken over is followed.
+pub const STEPS: i32 = 8;
 
 /// What runs: the kinds that a tenant means by its workloads.
 pub const WORKLOADS: &[&str] =

@@ -70,6 +70,24 @@ pub enum Effort {
 }
 
 impl Effort {
+    /// Least first, as lists show them.
+    pub const ALL: [Self; 3] = [Self::Minutes, Self::Hours, Self::Days];
+
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|effort| effort.as_str() == word)
+    }
+
+    /// Days of one person's work, roughly: what plans add up.
+    #[must_use]
+    pub fn days(self) -> f64 {
+        match self {
+            Self::Minutes => 0.1,
+            Self::Hours => 0.5,
+            Self::Days => 3.0,
+        }
+    }
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,7 +4,10 @@ use crate::check::Check;
 use crate::engine::{CompileError, Compiled};
 use crate::framework::{Control, Framework};
 use include_dir::{Dir, DirEntry, include_dir};
+use plumbline_core::fix::FixNature;
 use plumbline_core::layer::Layer;
+use plumbline_core::path::Openings;
+use plumbline_core::risk::WEIGHTS_VERSION;
 use plumbline_core::score::{ControlWeight, Weighing, weight};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -114,7 +117,7 @@ impl Catalogue {
         Ok(())
     }
 
-    /// A digest of all content: verdicts of one version are comparable with each other.
+    /// A digest of all content and of the weights of the risk: verdicts of one version are comparable with each other.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
@@ -166,7 +169,32 @@ impl Catalogue {
             let controls = framework.controls.iter().filter_map(|control| self.weigh(control)).collect();
             parts.insert(format!("framework:{}", framework.id), controls);
         }
-        Weighing { version: self.version.clone(), whole: self.checks().map(own).collect(), parts }
+        Weighing {
+            version: self.version.clone(),
+            whole: self.checks().map(own).collect(),
+            parts,
+            fixes: self.natures(),
+            openings: self.openings(),
+        }
+    }
+
+    /// What its checks open to an attacker.
+    #[must_use]
+    pub fn openings(&self) -> Openings {
+        Openings::new(self.checks().filter_map(|check| Some((check.id.clone(), check.opens?))))
+    }
+
+    /// What the fixes of each key are like: upstream when one of its checks says so, as much work as the heaviest.
+    #[must_use]
+    pub fn natures(&self) -> BTreeMap<String, FixNature> {
+        let mut natures: BTreeMap<String, FixNature> = BTreeMap::new();
+        for check in self.checks() {
+            let new = FixNature { upstream: check.fixes_upstream(), effort: check.effort };
+            let nature = natures.entry(check.fix.key.clone()).or_insert(new);
+            nature.upstream |= new.upstream;
+            nature.effort = nature.effort.max(new.effort);
+        }
+        natures
     }
 
     fn weigh(&self, control: &Control) -> Option<ControlWeight> {
@@ -183,6 +211,7 @@ impl Catalogue {
 
 fn version(parts: &[&[File]]) -> String {
     let mut hash = Sha256::new();
+    hash.update(WEIGHTS_VERSION.to_be_bytes());
     for (name, text) in parts.iter().copied().flatten() {
         hash.update((name.len() as u64).to_be_bytes());
         hash.update(name);

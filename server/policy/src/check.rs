@@ -1,6 +1,7 @@
 //! A check: one rule for one kind of resource, and everything a person needs to act on it.
 
 use plumbline_core::layer::Layer;
+use plumbline_core::path::Opens;
 use plumbline_core::verdict::{Effort, Severity, Verdict};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,6 +28,9 @@ pub struct Check {
     /// exists", `fail` for "none may exist".
     #[serde(default)]
     pub partial: Option<Verdict>,
+    /// What a failure opens to an attacker, if it opens anything; attack paths are made of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Opens>,
     /// Why it matters: what happens to those who do not comply.
     pub why: String,
     /// Rego that defines `status`, and may define `observed` (an object) and `message` (a string).
@@ -61,6 +65,26 @@ impl Check {
     #[must_use]
     pub fn depends_on_rules(&self) -> bool {
         ["input.facts.allowed", "input.facts.bad_files"].iter().any(|fact| self.rule.contains(fact))
+    }
+}
+
+/// Kinds of which one sets what many others are: what is mended there is mended for all of them.
+const RULES_OTHERS: [&str; 6] = [
+    "aws.autoscaling.launch_configuration",
+    "aws.ec2.launch_template",
+    "aws.ecr.registry",
+    "aws.organizations.organization",
+    "kubernetes.cluster",
+    "kubernetes.namespace",
+];
+
+impl Check {
+    /// Whether its fix is applied upstream: to a base image, an account, a region, or what sets how other resources are made.
+    #[must_use]
+    pub fn fixes_upstream(&self) -> bool {
+        self.fix.per != FixTarget::Resource
+            || self.fix.key == "image-bump-base"
+            || RULES_OTHERS.contains(&self.resource.as_str())
     }
 }
 

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod exposure;
 pub mod facts;
 pub mod framework;
+pub mod guard;
 mod memo;
 
 pub use catalogue::Catalogue;

@@ -195,6 +195,22 @@ fn every_kind_and_attribute_that_a_check_names_is_collected() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A step of an attack path is looked for where it can be: containers are left, identities administer.
+#[test]
+fn what_a_check_opens_fits_what_it_judges() {
+    use plumbline_core::path::Opens;
+    use plumbline_core::stack::WORKLOADS;
+    let catalogue = catalogue();
+    let fits = |check: &Check| match check.opens {
+        Some(Opens::Escape) => WORKLOADS.contains(&check.resource.as_str()),
+        Some(Opens::Admin) => check.resource.starts_with("aws.iam.") || check.resource == "kubernetes.subject",
+        _ => true,
+    };
+    let wrong: Vec<&str> = catalogue.checks().filter(|check| !fits(check)).map(|check| check.id.as_str()).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert!(Opens::ALL.into_iter().all(|opens| !catalogue.openings().of(opens).is_empty()), "each is opened by some");
+}
+
 #[test]
 fn every_framework_names_checks_that_exist() {
     let catalogue = catalogue();

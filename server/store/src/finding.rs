@@ -1,11 +1,13 @@
 //! Findings: one with its story, and where to find the lists.
 
 mod arms;
+mod chosen;
 mod facets;
 mod filter;
 mod list;
 mod way;
 
+pub use chosen::{MOST_CHOSEN, matching, ticked};
 pub use facets::{FacetCount, Facets, Total, facets, label_values, tag_keys, values};
 pub use filter::{Condition, FindingFilter, Search, What};
 pub use list::{FindingRow, Order, counted_list, list};
@@ -72,11 +74,6 @@ pub struct TeamName {
 /// # Errors
 /// When the database does not answer.
 pub async fn team_names(tx: &mut TenantTx) -> Result<Vec<TeamName>, StoreError> {
-    let (there,): (bool,) =
-        sqlx::query_as("select to_regclass('public.teams') is not null").fetch_one(tx.conn()).await?;
-    if !there {
-        return Ok(Vec::new());
-    }
     let rows = sqlx::query_as("select team_id, name from teams where tenant_id = $1 order by lower(name)")
         .bind(tx.tenant().0)
         .fetch_all(tx.conn())
@@ -221,4 +218,20 @@ pub async fn of_fix(
     .fetch_all(tx.conn())
     .await?;
     Ok(crate::Page::cut(rows, page.size, FindingRow::cursor))
+}
+
+/// These findings, as far as they are there, the greatest risk first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn these(tx: &mut TenantTx, findings: &[Uuid]) -> Result<Vec<FindingRow>, StoreError> {
+    let rows = sqlx::query_as(concat!(
+        rows_of!("findings f"),
+        "where f.tenant_id = $1 and f.finding_id = any($2) order by f.risk desc, f.finding_id"
+    ))
+    .bind(tx.tenant().0)
+    .bind(findings)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
 }

@@ -3,7 +3,7 @@
 use crate::door::{QueueTx, TenantTx};
 use crate::error::StoreError;
 use chrono::{DateTime, TimeDelta, Utc};
-use plumbline_core::id::{JobId, Mint, SourceId, TenantId};
+use plumbline_core::id::{JobId, Mint, SourceId, TenantId, TicketId, TrackerId};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -22,6 +22,24 @@ pub enum Task {
     Match,
     /// Judge images anew: where they may come from, or which files are known to be bad, changed.
     JudgeImages,
+    /// Reckon the groups by tag anew: the tenant named other keys.
+    Regroup,
+    /// Give what is open to its owners by the rules, which changed.
+    ApplyOwners,
+    /// Give what is open its due date by the policy, which changed.
+    ApplyDue,
+    /// Once a day: tell people what is late, and make their digests.
+    Remind,
+    /// Send the mails that wait.
+    SendMail,
+    /// Open a ticket that somebody asked for.
+    OpenTicket { ticket_id: TicketId },
+    /// Bring a tracker's tickets in step, and after it the next time.
+    FollowTracker { tracker_id: TrackerId },
+    /// Try a tracker's credential.
+    TestTracker { tracker_id: TrackerId },
+    /// Weigh everything anew: the tenant's rules of criticality changed.
+    WeighCriticality,
 }
 
 impl Task {
@@ -33,6 +51,15 @@ impl Task {
             Self::EndExceptions => "end-exceptions".to_owned(),
             Self::Match => "match".to_owned(),
             Self::JudgeImages => "judge-images".to_owned(),
+            Self::Regroup => "regroup".to_owned(),
+            Self::ApplyOwners => "apply-owners".to_owned(),
+            Self::ApplyDue => "apply-due".to_owned(),
+            Self::Remind => "remind".to_owned(),
+            Self::SendMail => "send-mail".to_owned(),
+            Self::OpenTicket { ticket_id } => format!("ticket {ticket_id}"),
+            Self::FollowTracker { tracker_id } => format!("follow {tracker_id}"),
+            Self::TestTracker { tracker_id } => format!("test {tracker_id}"),
+            Self::WeighCriticality => "weigh-criticality".to_owned(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::page::{Page, PageRequest};
+use crate::reconcile::Reason;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::types::Json;
@@ -17,7 +19,7 @@ pub struct Posture {
     /// 0 to 1.
     pub coverage: f64,
     pub open_findings: i64,
-    /// `layer:…` or `framework:…` → its score.
+    /// `whole`, `layer:…`, `framework:…`, `source:…`, `group:…` → how it stands; of older postures its score alone.
     pub parts: Json<BTreeMap<String, Value>>,
 }
 
@@ -28,6 +30,32 @@ impl Posture {
         let value = self.parts.0.get(name)?;
         value.as_f64().or_else(|| value.get("score").and_then(Value::as_f64))
     }
+
+    /// How one part stands.
+    #[must_use]
+    pub fn standing(&self, name: &str) -> Option<PartStanding> {
+        let of = |word: &str| self.parts.0.get(name).and_then(|value| value.get(word)).and_then(Value::as_f64);
+        let score = self.part(name)?;
+        Some(PartStanding { score, gross: of("gross"), coverage: of("coverage"), bound: of("bound") })
+    }
+
+    /// The score if everything that is unknown failed; none for postures from before this was kept.
+    #[must_use]
+    pub fn bound(&self) -> Option<f64> {
+        self.standing("whole")?.bound
+    }
+}
+
+/// How a part of the posture stands. Scores are unrounded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PartStanding {
+    pub score: f64,
+    /// With accepted risk counted.
+    pub gross: Option<f64>,
+    /// 0 to 1; none where there is nothing to decide.
+    pub coverage: Option<f64>,
+    /// If everything that is unknown failed.
+    pub bound: Option<f64>,
 }
 
 /// The posture now; none before the first reconcile.
@@ -40,6 +68,22 @@ pub async fn latest(tx: &mut TenantTx) -> Result<Option<Posture>, StoreError> {
          where tenant_id = $1 order by at desc limit 1",
     )
     .bind(tx.tenant().0)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row)
+}
+
+/// The posture as it stood at an instant; none before the first reconcile.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn at(tx: &mut TenantTx, instant: DateTime<Utc>) -> Result<Option<Posture>, StoreError> {
+    let row = sqlx::query_as(
+        "select at, score, gross_score, coverage, open_findings, parts from postures
+         where tenant_id = $1 and at <= $2 order by at desc limit 1",
+    )
+    .bind(tx.tenant().0)
+    .bind(instant)
     .fetch_optional(tx.conn())
     .await?;
     Ok(row)
@@ -105,8 +149,20 @@ pub struct LedgerEntry {
     pub delta: f64,
     pub gross_delta: f64,
     pub findings: i64,
-    /// The checks that moved most.
+    /// A [`Reason`]; of older entries the checks that moved most.
     pub detail: Value,
+}
+
+impl LedgerEntry {
+    /// What stands behind it.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        if self.detail.is_array() {
+            let checks = serde_json::from_value(self.detail.clone()).unwrap_or_default();
+            return Reason { checks, ..Reason::default() };
+        }
+        serde_json::from_value(self.detail.clone()).unwrap_or_default()
+    }
 }
 
 /// The latest reasons why the score changed, newest first.
@@ -114,15 +170,57 @@ pub struct LedgerEntry {
 /// # Errors
 /// When the database does not answer.
 pub async fn changes(tx: &mut TenantTx, limit: i64) -> Result<Vec<LedgerEntry>, StoreError> {
+    let page = PageRequest { after: None, size: limit };
+    Ok(ledger(tx, None, &page).await?.items)
+}
+
+/// A page of the reasons why the score changed, newest first; of one cause when one is given.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn ledger(
+    tx: &mut TenantTx,
+    cause: Option<&str>,
+    page: &PageRequest,
+) -> Result<Page<LedgerEntry>, StoreError> {
+    let (at, after) = page
+        .after
+        .as_deref()
+        .and_then(|text| text.split_once('~'))
+        .and_then(|(at, cause)| Some((Some(at.parse::<DateTime<Utc>>().ok()?), cause.to_owned())))
+        .unwrap_or_default();
     let rows = sqlx::query_as(
         "select at, cause, delta, gross_delta, findings, detail from score_ledger
-         where tenant_id = $1 order by at desc, cause limit $2",
+         where tenant_id = $1 and at <= coalesce($2::timestamptz, 'infinity')
+           and (at < coalesce($2::timestamptz, 'infinity') or cause > $3)
+           and ($4::text is null or cause = $4)
+         order by at desc, cause limit $5",
     )
     .bind(tx.tenant().0)
-    .bind(limit)
+    .bind(at)
+    .bind(after)
+    .bind(cause)
+    .bind(page.size + 1)
     .fetch_all(tx.conn())
     .await?;
-    Ok(rows)
+    Ok(Page::cut(rows, page.size, |row: &LedgerEntry| format!("{}~{}", row.at.to_rfc3339(), row.cause)))
+}
+
+/// One entry of the ledger.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when this tenant has none of that instant and cause.
+pub async fn change(tx: &mut TenantTx, at: DateTime<Utc>, cause: &str) -> Result<LedgerEntry, StoreError> {
+    let row = sqlx::query_as(
+        "select at, cause, delta, gross_delta, findings, detail from score_ledger
+         where tenant_id = $1 and at = $2 and cause = $3",
+    )
+    .bind(tx.tenant().0)
+    .bind(at)
+    .bind(cause)
+    .fetch_optional(tx.conn())
+    .await?;
+    row.ok_or(StoreError::NotFound)
 }
 
 /// How one check stands, over all sources.

@@ -5,7 +5,8 @@ use crate::error::StoreError;
 use crate::identity::provider::secret_owner;
 use crate::seal::{Keyring, Sealed};
 use crate::source::owner;
-use plumbline_core::id::{Mint, SourceId};
+use crate::ticket;
+use plumbline_core::id::{Mint, SourceId, TrackerId};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use uuid::Uuid;
@@ -18,7 +19,9 @@ pub async fn reseal(tx: &mut TenantTx, keyring: &Keyring, mint: &Mint) -> Result
     let mut seed = [0u8; 32];
     mint.fill(&mut seed);
     let mut rng = StdRng::from_seed(seed);
-    Ok(sources(tx, keyring, &mut rng).await? + provider(tx, keyring, &mut rng).await?)
+    let sources = sources(tx, keyring, &mut rng).await?;
+    let trackers = trackers(tx, keyring, &mut rng).await?;
+    Ok(sources + trackers + provider(tx, keyring, &mut rng).await?)
 }
 
 async fn sources(tx: &mut TenantTx, keyring: &Keyring, rng: &mut StdRng) -> Result<u64, StoreError> {
@@ -37,6 +40,34 @@ async fn sources(tx: &mut TenantTx, keyring: &Keyring, rng: &mut StdRng) -> Resu
         let sealed = keyring.seal(&whose, &secret, rng)?;
         sqlx::query(
             "update sources set sealed_secret = $3, secret_key_id = $4 where tenant_id = $1 and source_id = $2",
+        )
+        .bind(tx.tenant().0)
+        .bind(id)
+        .bind(sealed.bytes)
+        .bind(sealed.key_id)
+        .execute(tx.conn())
+        .await?;
+        done += 1;
+    }
+    Ok(done)
+}
+
+async fn trackers(tx: &mut TenantTx, keyring: &Keyring, rng: &mut StdRng) -> Result<u64, StoreError> {
+    let old: Vec<(Uuid, Vec<u8>, String)> = sqlx::query_as(
+        "select tracker_id, sealed_secret, secret_key_id from trackers
+         where tenant_id = $1 and sealed_secret is not null and secret_key_id <> $2 for update",
+    )
+    .bind(tx.tenant().0)
+    .bind(keyring.current())
+    .fetch_all(tx.conn())
+    .await?;
+    let mut done = 0;
+    for (id, bytes, key_id) in old {
+        let whose = ticket::owner(tx, TrackerId(id));
+        let secret = keyring.open(&whose, &Sealed { key_id, bytes })?;
+        let sealed = keyring.seal(&whose, &secret, rng)?;
+        sqlx::query(
+            "update trackers set sealed_secret = $3, secret_key_id = $4 where tenant_id = $1 and tracker_id = $2",
         )
         .bind(tx.tenant().0)
         .bind(id)

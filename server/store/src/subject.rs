@@ -4,7 +4,7 @@ use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::id::{ResourceId, SourceId};
 use plumbline_core::resource::Unread;
-use plumbline_core::risk::{Criticality, Exposure};
+use plumbline_core::risk::{Blast, Criticality, Exposure, Guards};
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use std::collections::BTreeMap;
@@ -26,6 +26,8 @@ pub struct StoredResource {
     pub tags: Json<BTreeMap<String, String>>,
     exposure: String,
     criticality: String,
+    blast: String,
+    guards: Vec<String>,
 }
 
 impl StoredResource {
@@ -43,6 +45,18 @@ impl StoredResource {
     pub fn criticality(&self) -> Criticality {
         Criticality::parse(&self.criticality).unwrap_or(Criticality::Normal)
     }
+
+    /// What whoever takes it over has next, as far as is known.
+    #[must_use]
+    pub fn blast(&self) -> Blast {
+        Blast::parse(&self.blast).unwrap_or(Blast::None)
+    }
+
+    /// What stands in the way.
+    #[must_use]
+    pub fn guards(&self) -> Guards {
+        Guards::parse(self.guards.iter().map(String::as_str))
+    }
 }
 
 /// The next resources of one kind in one account, after `after`, in order of id.
@@ -59,7 +73,8 @@ pub async fn of_kind(
 ) -> Result<Vec<StoredResource>, StoreError> {
     let rows = sqlx::query_as(
         "select resource_id, kind, uid, name, account, region, scope_region, reader, attributes, unread, tags,
-             exposure_with_reach(exposure, reached_through) as exposure, criticality
+             exposure_with_reach(exposure, reached_through) as exposure, criticality,
+             blast, guards
          from resources
          where tenant_id = $1 and source_id = $2 and kind = $3 and account = $4 and retired_at is null
              and resource_id > $5
@@ -83,7 +98,8 @@ pub async fn of_kind(
 pub async fn of_ids(tx: &mut TenantTx, ids: &[ResourceId]) -> Result<Vec<StoredResource>, StoreError> {
     let rows = sqlx::query_as(
         "select resource_id, kind, uid, name, account, region, scope_region, reader, attributes, unread, tags,
-             exposure_with_reach(exposure, reached_through) as exposure, criticality
+             exposure_with_reach(exposure, reached_through) as exposure, criticality,
+             blast, guards
          from resources where tenant_id = $1 and resource_id = any($2) and retired_at is null",
     )
     .bind(tx.tenant().0)

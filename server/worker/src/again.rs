@@ -1,9 +1,11 @@
-//! Deciding anew what did not change itself: what became reachable, and what has a package that is judged otherwise.
+//! Deciding anew what did not change itself: what became reachable, what has something else behind it or in its way, and
+//! what has a package that is judged otherwise.
 
 use crate::Worker;
 use crate::evaluate::evaluate;
+use plumbline_policy::guard::{ENFORCES_POLICIES, ISOLATES_NAMESPACE};
 use plumbline_store::TenantTx;
-use plumbline_store::reconcile::{self, Merged, Reached};
+use plumbline_store::reconcile::{self, Isolation, Merged, Reached};
 
 /// What the internet reaches now and did not before, or no longer does. Only where something changed there is anything to
 /// look for.
@@ -26,4 +28,16 @@ pub(crate) async fn again(worker: &Worker, tx: &mut TenantTx, of_source: Reached
         reconcile::close_decisions(tx).await?;
     }
     Ok(())
+}
+
+/// What is still to be done when all that changed was decided and settled: what stands around each resource, and the attack
+/// paths. Where nothing moved that either is made of, nothing is looked for.
+pub(crate) async fn surround(worker: &Worker, tx: &mut TenantTx) -> anyhow::Result<()> {
+    if !reconcile::is_stirred(tx).await? {
+        return Ok(());
+    }
+    let isolation = Isolation { namespace: ISOLATES_NAMESPACE, network: ENFORCES_POLICIES };
+    let changed = reconcile::context(tx, &worker.weighing.openings, isolation).await?;
+    again(worker, tx, changed).await?;
+    Ok(reconcile::find_paths(tx, &worker.weighing.openings, worker.now()).await?)
 }

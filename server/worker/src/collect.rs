@@ -2,7 +2,7 @@
 
 use crate::LEASE;
 use crate::Worker;
-use crate::again::{again, reach_anew};
+use crate::again::{again, reach_anew, surround};
 use crate::deliveries::TenantDeliveries;
 use crate::evaluate::evaluate;
 use crate::intake::Intake;
@@ -16,7 +16,7 @@ use plumbline_core::scope::Outcome;
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::reconcile::{self, stage};
 use plumbline_store::run::{self, RunEnd, Target};
-use plumbline_store::{source, tag};
+use plumbline_store::{criticality, inbox, source, tag};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -51,10 +51,11 @@ pub(crate) async fn collect(
     let connection = source::open_connection(&mut tx, &worker.keyring, source).await;
     let everything = target.evaluated_version.as_deref() != Some(worker.catalogue.version());
     let known = reconcile::known(&mut tx, source).await?;
+    let rules = criticality::rules(&mut tx).await?;
     tx.commit().await?;
 
     let mut poll =
-        Poll { worker, lease, source, run, target, intake: Intake::new(source, known, everything), everything };
+        Poll { worker, lease, source, run, target, intake: Intake::new(source, known, everything, rules), everything };
     let read = match (connection, worker.collector(&poll.target.provider, lease.tenant)) {
         (Ok(connection), Some(collector)) => poll.read(collector, connection, stop).await?,
         (Ok(_), None) => Err(CollectError::Settings(format!("No collector reads {} here.", poll.target.provider))),
@@ -155,7 +156,11 @@ impl Poll<'_> {
         }
         self.close_scopes(&mut tx, &read).await?;
         let gone = self.intake.gone();
+        reconcile::put_off(&mut tx).await?;
         let mut merged = reconcile::merge(&mut tx, self.source, self.run, &gone, now).await?;
+        if !merged.changed.is_empty() || !merged.retired.is_empty() {
+            reconcile::stir(&mut tx).await?;
+        }
         let mut reached = reach_anew(&mut tx, &merged).await?;
         merged.also(reached.remove(&self.source).unwrap_or_default());
         tag::follow(&mut tx, self.source, now).await?;
@@ -167,6 +172,8 @@ impl Poll<'_> {
                 .await?;
         reconcile::close_decisions(&mut tx).await?;
         again(worker, &mut tx, reached).await?;
+        surround(worker, &mut tx).await?;
+        inbox::wake(&mut tx, &worker.mint).await?;
         self.intake.progress.resources_retired = i32::try_from(merged.retired.len()).unwrap_or(i32::MAX);
         run::progress(&mut tx, self.run, &self.intake.progress).await?;
         if !matches!(read, Err(CollectError::Cancelled)) {

@@ -9,10 +9,10 @@ use crate::images::{self, Known};
 use crate::intake::missing;
 use crate::neighbours::{Around, Neighbours};
 use crate::rules::{self, Rules};
+use crate::weigh::weigh;
 use chrono::{DateTime, SecondsFormat, Utc};
 use plumbline_core::id::{FindingId, FixId, ResourceId, SourceId};
 use plumbline_core::kind::Kinds;
-use plumbline_core::risk::Risk;
 use plumbline_core::scope::ScopeKey;
 use plumbline_core::verdict::Verdict;
 use plumbline_policy::check::{Check, FixTarget, Relation, Within};
@@ -412,9 +412,9 @@ impl Round {
         });
         Failure {
             finding,
+            risk: weigh(check, row, &of.subject, &of.observed),
             subject: of.subject,
             message: of.message,
-            risk: Risk { severity: check.severity, exposure: row.exposure(), criticality: row.criticality() },
             account: row.account.clone(),
             region: row.region.clone(),
             observed: of.observed,

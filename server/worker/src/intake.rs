@@ -1,11 +1,12 @@
 //! What a run sees while it goes on: told apart from what is known, so that only new and changed resources are written.
 
 use plumbline_core::collect::Event;
+use plumbline_core::criticality::{Place, Rules};
 use plumbline_core::id::{ResourceId, SourceId};
 use plumbline_core::resource::Resource;
-use plumbline_core::risk::Criticality;
 use plumbline_core::scope::{Outcome, ScopeKey};
 use plumbline_policy::exposure::exposure;
+use plumbline_policy::guard::guards;
 use plumbline_policy::{Missing, Subject};
 use plumbline_store::reconcile::{Known, ScopeEnd, ScopeSight, Staged, digest};
 use plumbline_store::run::Progress;
@@ -19,6 +20,8 @@ pub(crate) struct Intake {
     known_scopes: Vec<ScopeKey>,
     /// The content changed since the source was last evaluated: everything is to be decided anew.
     everything: bool,
+    /// What the tenant says of how much depends on what.
+    rules: Rules,
     seen: HashSet<ResourceId>,
     planned: BTreeSet<ScopeKey>,
     pub(crate) ended: Vec<ScopeEnd>,
@@ -31,6 +34,7 @@ impl Intake {
         source: SourceId,
         (known, known_scopes): (HashMap<ResourceId, Known>, Vec<ScopeKey>),
         everything: bool,
+        rules: Rules,
     ) -> Self {
         let seen = HashSet::with_capacity(known.len());
         Self {
@@ -38,6 +42,7 @@ impl Intake {
             known,
             known_scopes,
             everything,
+            rules,
             seen,
             planned: BTreeSet::new(),
             ended: Vec::new(),
@@ -75,14 +80,22 @@ impl Intake {
             return;
         }
         self.progress.resources_changed += i32::from(!is_known);
-        let mut exposure = exposure(&subject(&resource));
-        let mut criticality = Criticality::from_tags(resource.tags.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        let seen = subject(&resource);
+        let mut exposure = exposure(&seen);
+        let guards = guards(&seen);
+        let mut criticality = self.rules.of(Place {
+            account: &resource.scope.account,
+            region: &resource.region,
+            kind: &resource.kind,
+            name: &resource.name,
+            tags: &resource.tags,
+        });
         // What could not be read may be what made it weigh: a lost sight never makes a finding lighter.
         if let Some(known) = self.known.get(&id).filter(|_| !resource.unread.is_empty()) {
             exposure = exposure.max(known.exposure);
             criticality = criticality.max(known.criticality);
         }
-        self.batch.push(Staged { id, resource, digest, exposure, criticality });
+        self.batch.push(Staged { id, resource, digest, exposure, criticality, guards });
     }
 
     fn end(&mut self, key: ScopeKey, outcome: Outcome) {

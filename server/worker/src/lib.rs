@@ -6,19 +6,25 @@
 mod again;
 mod bills;
 mod collect;
+mod criticality;
 mod deliveries;
 mod evaluate;
 pub mod feeds;
+mod guarded;
 mod hosts;
 mod images;
 mod intake;
 mod known_bad;
+pub mod mail;
 mod matching;
 mod memory;
 mod neighbours;
 mod probe;
 mod rules;
+pub mod tickets;
+mod triage;
 mod wake;
+mod weigh;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::collect::Collector;
@@ -51,6 +57,10 @@ pub struct Worker {
     pub catalogue: &'static Catalogue,
     pub weighing: Arc<Weighing>,
     pub collectors: Vec<Arc<dyn Collector>>,
+    /// Sends mails; none where the operator named no server, and then none is sent.
+    pub mailer: Option<Arc<mail::Mailer>>,
+    /// Speaks to the trackers that tenants name.
+    pub outside: tickets::Outside,
 }
 
 impl std::fmt::Debug for Worker {
@@ -128,7 +138,24 @@ impl Worker {
             Task::EndExceptions => self.end_exceptions(lease).await,
             Task::Match => matching::rematch(self, lease).await,
             Task::JudgeImages => rules::judge_anew(self, lease).await,
+            Task::Regroup => self.regroup(lease).await,
+            Task::ApplyOwners | Task::ApplyDue => triage::apply(self, lease).await,
+            Task::Remind => triage::remind(self, lease).await,
+            Task::SendMail => mail::send(self, lease).await,
+            Task::OpenTicket { ticket_id } => tickets::open(self, lease, *ticket_id).await,
+            Task::FollowTracker { tracker_id } => tickets::follow(self, lease, *tracker_id).await,
+            Task::TestTracker { tracker_id } => tickets::test(self, lease, *tracker_id).await,
+            Task::WeighCriticality => criticality::weigh_anew(self, lease).await,
         }
+    }
+
+    async fn regroup(&self, lease: &Lease) -> anyhow::Result<()> {
+        let mut tx = self.database.tenant(lease.tenant).await?;
+        job::fence(&mut tx, lease).await?;
+        reconcile::lock(&mut tx).await?;
+        reconcile::regroup(&mut tx, &self.weighing, self.now()).await?;
+        job::finish(&mut tx, lease, self.now(), None).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Ends exceptions whose time is over, and comes back when the next one's is.
@@ -149,7 +176,7 @@ impl Worker {
             let mut tx = self.database.tenant(lease.tenant).await?;
             job::fence(&mut tx, lease).await?;
             job::finish(&mut tx, lease, self.now(), Some(error)).await?;
-            if !matches!(lease.task, Task::Probe { .. }) {
+            if !matches!(lease.task, Task::Probe { .. } | Task::TestTracker { .. }) {
                 job::enqueue(&mut tx, &lease.task, self.now() + TimeDelta::minutes(1), &self.mint).await?;
             }
             tx.commit().await

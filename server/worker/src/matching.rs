@@ -5,7 +5,7 @@
 //! registry is not asked again for either.
 
 use crate::Worker;
-use crate::again::again;
+use crate::again::{again, surround};
 use crate::known_bad;
 use anyhow::Context;
 use plumbline_core::id::{PackageId, RunId};
@@ -204,11 +204,14 @@ pub(crate) async fn rematch(worker: &Worker, lease: &Lease) -> anyhow::Result<()
     reconcile::lock(&mut tx).await?;
     software::note_changes(&mut tx).await?;
     let changed = judge_all(&mut tx).await?;
+    // A source that was disconnected leaves what hung on it behind, and this is the job that looks.
+    reconcile::stir(&mut tx).await?;
     let mut of_source = reconcile::reach(&mut tx).await?;
     for (source, account, kind, id) in software::holders_of(&mut tx, &changed).await? {
         of_source.entry(source).or_default().push((account, kind, id));
     }
     again(worker, &mut tx, of_source).await?;
+    surround(worker, &mut tx).await?;
     job::finish(&mut tx, lease, worker.now(), None).await?;
     Ok(tx.commit().await?)
 }

@@ -2,6 +2,7 @@
 //! not be in them. And judging everything anew when they say something else.
 
 use crate::Worker;
+use crate::again::surround;
 use crate::evaluate::evaluate;
 use crate::known_bad;
 use plumbline_core::allowed::AllowedSources;
@@ -135,6 +136,7 @@ pub(crate) async fn judge_anew(worker: &Worker, lease: &Lease) -> anyhow::Result
     let mut tx = worker.database.tenant(lease.tenant).await?;
     job::fence(&mut tx, lease).await?;
     reconcile::lock(&mut tx).await?;
+    reconcile::put_off(&mut tx).await?;
     let rules = Rules::read(&mut tx).await?;
     let changed = known_bad::find_all(&mut tx).await?;
     let found = if image_rules::judge_by(&mut tx, &rules.allowed, rules.listed).await? {
@@ -157,6 +159,7 @@ pub(crate) async fn judge_anew(worker: &Worker, lease: &Lease) -> anyhow::Result
         reconcile::settle_rules(&mut tx, source, &worker.weighing, &ruled, sight, now).await?;
         reconcile::close_decisions(&mut tx).await?;
     }
+    surround(worker, &mut tx).await?;
     job::finish(&mut tx, lease, worker.now(), None).await?;
     Ok(tx.commit().await?)
 }

@@ -2,16 +2,21 @@
 //! else is the product.
 
 mod estate;
+mod exceptions;
 mod image_rules;
+mod mail;
 mod matching;
+mod queue;
 mod reach;
 mod tags;
+mod triage;
 
 use estate::{Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
-use plumbline_core::id::{FindingId, PersonId};
+use plumbline_core::exception::{ExceptionKind, Scope};
+use plumbline_core::id::FindingId;
 use plumbline_core::resource::{Resource, Unread};
 use plumbline_core::scope::Outcome;
-use plumbline_store::{exception, job, ledger, reconcile};
+use plumbline_store::{job, ledger, reconcile};
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio_util::sync::CancellationToken;
 
@@ -223,14 +228,7 @@ async fn an_accepted_risk_leaves_the_net_score_and_expiry_brings_it_back(pool: P
 async fn accept(estate: &Estate) {
     let id: uuid::Uuid =
         sqlx::query_scalar("select finding_id from findings").fetch_one(&estate.pool).await.expect("one");
-    let (finding, by, now) = (FindingId(id), PersonId(uuid::Uuid::from_u128(1)), estate.worker.mint.now());
-    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
-    reconcile::lock(&mut tx).await.expect("locked");
-    let (reason, until) = ("known and accepted for a week", now + chrono::TimeDelta::days(7));
-    exception::open(&mut tx, finding, reason, by, until, &estate.worker.mint).await.expect("an exception");
-    let weighing = &estate.worker.weighing;
-    reconcile::apply_acceptance(&mut tx, &[finding], true, None, weighing, now).await.expect("accepted");
-    tx.commit().await.expect("kept");
+    estate.except(&Scope::Finding(FindingId(id)), ExceptionKind::AcceptedRisk, 7).await;
 }
 
 #[sqlx::test(migrations = "../../migrations")]

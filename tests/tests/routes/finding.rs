@@ -28,7 +28,8 @@ async fn a_finding_says_what_is_wrong_and_why_it_ranks_where_it_does(pool: PgPoo
     assert!(page.texts(".against")[0].contains(check(0).expected.trim()));
     assert!(page.texts(".against")[1].contains("It was seen."));
     let factors = page.texts(".factors tbody tr");
-    assert!(factors[1].contains("× 2.0") && factors[1].contains("Anyone on the internet"), "{factors:?}");
+    assert!(factors[2].contains("× 2.0") && factors[2].contains("Anyone on the internet"), "{factors:?}");
+    assert!(factors[1].contains("Likelihood") && factors[3].contains("Blast radius"), "{factors:?}");
     assert!(page.texts(".remedy").len() == 1 && page.texts(".timeline li")[0].starts_with("First seen"));
     assert!(page.texts("form[action$=accept]").is_empty(), "an auditor accepts nothing");
 }
@@ -50,13 +51,17 @@ async fn a_finding_out_of_sight_says_since_when_and_what_is_missing(pool: PgPool
 async fn an_accepted_risk_leaves_the_net_score_and_comes_back_when_it_is_ended(pool: PgPool) {
     let app = TestApp::start(pool).await;
     let (_, finding) = exposed(&app).await;
-    let mut ciso = app.ciso().await;
+    let (mut analyst, mut ciso) = (app.analyst().await, app.ciso().await);
     let page = format!("/findings/{finding}");
 
     let fields = [("reason", "Only reachable through the reviewed proxy"), ("days", "30")];
-    let accepted = ciso.submit(&page, &format!("{page}/accept"), &fields).await;
+    let asked = analyst.submit(&page, &format!("{page}/accept"), &fields).await;
+    let exception = asked.location().to_owned();
+    assert_eq!(asked.status, 303);
+    assert!(analyst.get(&page).await.texts(".page-head .badge").contains(&"open".to_owned()), "asking moves nothing");
+    let approved = ciso.submit(&exception, &format!("{exception}/approve"), &[]).await;
 
-    assert_eq!((accepted.status, accepted.location()), (303, page.as_str()));
+    assert_eq!((approved.status, approved.location()), (303, exception.as_str()));
     let shown = ciso.get(&page).await;
     assert!(shown.texts(".page-head .badge").contains(&"accepted".to_owned()));
     assert!(shown.body.contains("Only reachable through the reviewed proxy"));
@@ -73,12 +78,13 @@ async fn an_accepted_risk_leaves_the_net_score_and_comes_back_when_it_is_ended(p
     assert_eq!(ended.status, 303);
     let events = ciso.get(&page).await.texts(".timeline li");
     assert!(
-        events[0].starts_with("Acceptance ended by ciso") && events[1].starts_with("Risk accepted by ciso"),
+        events[0].starts_with("Exception ended by ciso") && events[1].starts_with("Risk accepted by ciso"),
         "{events:?}"
     );
     let (net,): (i64,) =
         sqlx::query_as("select sum(net_loss)::bigint from check_states").fetch_one(&app.pool).await.expect("a sum");
     assert_eq!(net, gross);
+    assert_eq!(ciso.send_form(&format!("{page}/reopen"), &[]).await.status, 409, "not twice");
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -89,11 +95,11 @@ async fn a_risk_is_not_accepted_without_a_reason_an_end_or_the_right(pool: PgPoo
     let mut ciso = app.ciso().await;
 
     let bare = ciso.send_form(&path, &[("reason", "because"), ("days", "9999")]).await;
-    let analyst = app.analyst().await.send_form(&path, &[("reason", "a good enough reason"), ("days", "3")]).await;
+    let auditor = app.auditor().await.send_form(&path, &[("reason", "a good enough reason"), ("days", "3")]).await;
 
     assert_eq!((bare.status, bare.texts(".field-error").len()), (422, 2));
     assert_eq!(bare.texts("textarea"), ["because"], "what was typed is kept");
-    assert_eq!(analyst.status, 403);
+    assert_eq!(auditor.status, 403);
     let sound = [("reason", "a good enough reason"), ("days", "3")];
     assert_eq!(ciso.send_form(&path, &sound).await.status, 303);
     assert_eq!(ciso.send_form(&path, &sound).await.status, 409, "not twice");

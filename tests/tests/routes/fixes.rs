@@ -48,3 +48,72 @@ async fn nonsense_in_the_address_shows_the_queue_and_a_fix_that_is_none_is_not_t
     assert_eq!(analyst.get("/fixes/01900000-0000-7000-8000-000000000000").await.status, 404);
     assert!(!analyst.fragment("/fixes").await.body.contains("<html"));
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_queue_is_read_in_five_orders_page_by_page(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let estate = Estate::of(&app).await;
+    for at in 0..45 {
+        let resource = estate.resource(&NewResource::of(check(at), &format!("thing-{at}"))).await;
+        estate.verdict(resource, check(at), Verdict::Fail).await;
+    }
+    estate.add_up(60.0).await;
+    let spread = "update fixes f set gain = n / 10.0, risk = 100 - n, paths_cut = n % 7,
+             due_at = case when n % 3 > 0 then '2026-11-01'::timestamptz + n * interval '1 day' end
+         from (select fix_id, row_number() over (order by fix_id) as n from fixes) r where r.fix_id = f.fix_id";
+    sqlx::query(spread).execute(&app.pool).await.expect("spread");
+    let mut analyst = app.analyst().await;
+    let count: i64 =
+        sqlx::query_scalar("select count(*) from fixes where open_findings > 0").fetch_one(&app.pool).await.expect("n");
+
+    for (sort, order) in [
+        ("recommended", "rank desc"),
+        ("gain", "gain desc"),
+        ("risk", "risk desc"),
+        ("paths", "paths_cut desc"),
+        ("due", "coalesce(due_at, 'infinity')"),
+    ] {
+        let query = format!("select fix_id::text from fixes where open_findings > 0 order by {order}, fix_id");
+        let wanted: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(&app.pool).await.expect("an order");
+        let (mut seen, mut address) = (Vec::new(), Some(format!("/fixes?sort={sort}")));
+        while let Some(here) = address {
+            let page = analyst.get(&here).await;
+            seen.extend(page.attributes("tbody input", "value"));
+            address = page.attribute(".pager > a", "href");
+        }
+        assert_eq!(seen, wanted, "{sort}");
+        assert_eq!(i64::try_from(seen.len()), Ok(count));
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_queue_is_narrowed_by_source_owner_and_effort(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let estate = Estate::of(&app).await;
+    let person = app.join(&app.tenant, plumbline_core::role::Role::Analyst, "mara@harborlane.example.com").await;
+    let other = (1..200).map(check).find(|one| one.fix.key != check(0).fix.key).expect("another fix");
+    for one in [check(0), other] {
+        let resource = estate.resource(&NewResource::of(one, &one.id)).await;
+        estate.verdict(resource, one, Verdict::Fail).await;
+    }
+    estate.add_up(60.0).await;
+    sqlx::query("update fixes set assignee_id = $1, due_at = '2026-01-01' where fix_key = $2")
+        .bind(person.0)
+        .bind(&other.fix.key)
+        .execute(&app.pool)
+        .await
+        .expect("assigned");
+    let mut analyst = app.analyst().await;
+
+    let theirs = analyst.get(&format!("/fixes?owner={person}")).await;
+    assert_eq!(theirs.texts("tbody .cell-title"), [other.fix.title.clone()]);
+    assert!(theirs.texts("tbody tr")[0].contains("mara") && theirs.texts("tbody tr")[0].contains("overdue"));
+    let nobody = analyst.get("/fixes?owner=nobody").await;
+    assert_eq!(nobody.texts("tbody .cell-title"), [check(0).fix.title.clone()]);
+    let here = analyst.get(&format!("/fixes?source={}", estate.source)).await;
+    assert_eq!(here.texts("tbody .cell-title").len(), 2);
+    let elsewhere = analyst.get("/fixes?source=01900000-0000-7000-8000-000000000000").await;
+    assert_eq!(elsewhere.texts(".empty a"), ["All fixes"]);
+    assert_eq!(theirs.texts("#owner option[selected]"), ["mara"]);
+}

@@ -93,3 +93,17 @@ async fn the_server_says_when_it_can_answer(pool: PgPool) {
 
     assert_eq!((answer.status, answer.body.as_str()), (200, "ok\n"));
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_large_answer_is_shrunk_and_a_small_one_is_sent_as_it_is(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let mut anonymous = app.anonymous();
+    let shrinking = |path: &str| TestRequest::get().uri(path).insert_header(("Accept-Encoding", "gzip"));
+
+    let large = anonymous.send(shrinking("/static/style.css")).await;
+    let small = anonymous.send(shrinking("/sign-in")).await;
+
+    assert_eq!(large.header("content-encoding"), Some("gzip"));
+    assert_eq!(small.header("content-encoding"), None);
+    assert!(small.body.contains("<form"));
+}

@@ -15,9 +15,9 @@ use plumbline_core::collect::Collector;
 use plumbline_core::id::{Mint, PersonId};
 use plumbline_core::role::{Permission, Role};
 use plumbline_policy::Catalogue;
-use plumbline_store::TenantTx;
 use plumbline_store::seal::{Keyring, Sealed};
 use plumbline_store::tenant::{Tenant, audit};
+use plumbline_store::{TenantTx, inbox};
 use secrecy::SecretString;
 use serde_json::Value;
 use std::marker::PhantomData;
@@ -42,6 +42,7 @@ pub struct Call<P> {
     pub now: DateTime<Utc>,
     pub htmx: Htmx,
     signed_in: SignedIn,
+    unread: i64,
     permission: PhantomData<P>,
 }
 
@@ -75,7 +76,7 @@ impl<P> Call<P> {
     /// What surrounds a full page: navigation, tenant, who is signed in, and what the last page had to say.
     #[must_use]
     pub fn frame(&self, nav: Nav) -> Frame {
-        self.signed_in.frame(nav)
+        Frame { unread: self.unread, ..self.signed_in.frame(nav) }
     }
 
     /// The token for a form within a fragment; a full page has it in its frame.
@@ -185,8 +186,10 @@ impl<P: May> Call<P> {
         if !here.role.may(P::PERMISSION) {
             return Err(WebError::Forbidden);
         }
-        let tx = signed_in.state.database(Key(())).tenant(here.tenant).await?;
+        let mut tx = signed_in.state.database(Key(())).tenant(here.tenant).await?;
         let person = &signed_in.person;
+        // A part of a page has no header that would show it.
+        let unread = if signed_in.htmx.is_htmx { 0 } else { inbox::unread(&mut tx, person.id).await? };
         let actor = Actor { id: person.id, name: person.name.clone(), email: person.email.clone(), role: here.role };
         Ok(Self {
             tx,
@@ -195,6 +198,7 @@ impl<P: May> Call<P> {
             now: signed_in.now,
             htmx: signed_in.htmx.clone(),
             signed_in,
+            unread,
             permission: PhantomData,
         })
     }

@@ -73,6 +73,7 @@ impl SignedIn {
             person_email: self.person.email.clone(),
             current: self.current().cloned(),
             tenants: self.memberships.clone(),
+            unread: 0,
         }
     }
 }

@@ -126,7 +126,7 @@ impl Writer {
 }
 
 /// One line of CSV. A cell that a spreadsheet would run as a formula is made text.
-fn line<const N: usize>(cells: [&str; N]) -> String {
+pub(crate) fn line<const N: usize>(cells: [&str; N]) -> String {
     let cells = cells.map(|cell| {
         let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
         format!("\"{guard}{}\"", cell.replace('"', "\"\""))

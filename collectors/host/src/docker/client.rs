@@ -71,6 +71,15 @@ impl Client {
         self.calls.load(Ordering::Relaxed)
     }
 
+    /// Opens the stream of the engine's events, for so long at most. None where the engine refuses.
+    pub(crate) async fn events(&self, query: &str, at_most: Duration) -> Result<Option<reqwest::Response>, ReadError> {
+        let mut url = self.base.join("events").map_err(|error| ReadError::failed(error.to_string()))?;
+        url.set_query(Some(query));
+        let asked = self.http.get(url).timeout(at_most).send().await;
+        let answer = asked.map_err(|error| ReadError::failed(chain(&error.without_url())))?;
+        Ok(answer.status().is_success().then_some(answer))
+    }
+
     /// The document at a path. `permission` is what is named where the engine refuses.
     pub(crate) async fn get(&self, permission: &str, path: &[&str], query: &str) -> Result<Value, ReadError> {
         let mut url = self.base.clone();

@@ -15,6 +15,7 @@ mod probe;
 mod resource;
 mod run;
 mod settings;
+mod watch;
 
 pub use run::DockerCollector;
 pub use settings::Operator;

@@ -5,6 +5,7 @@ use super::container::{self, Digests};
 use super::error::ReadError;
 use super::resource::Engine;
 use super::settings::{Operator, Secret, Settings};
+use super::watch::Listening;
 use super::{access, daemon, image, network, probe};
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt};
@@ -12,6 +13,7 @@ use plumbline_core::collect::{AccessRecipe, CollectError, Collector, Connection,
 use plumbline_core::resource::Resource;
 use plumbline_core::scope::Outcome;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Things that are inspected at once.
 const AT_ONCE: usize = 8;
@@ -19,15 +21,16 @@ const AT_ONCE: usize = 8;
 const LISTED: usize = 50_000;
 
 /// The collector of Docker engines.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DockerCollector {
     operator: Operator,
+    listening: Arc<Listening>,
 }
 
 impl DockerCollector {
     #[must_use]
     pub fn new(operator: Operator) -> Self {
-        Self { operator }
+        Self { operator, listening: Arc::default() }
     }
 
     fn open(&self, connection: &Connection) -> Result<(Settings, Client), CollectError> {
@@ -62,6 +65,9 @@ impl Collector for DockerCollector {
 
     async fn collect(&self, connection: &Connection, errand: Errand) -> Result<(), CollectError> {
         let (settings, client) = self.open(connection)?;
+        if let Some(standing) = &errand.standing {
+            self.listening.polled(standing, connection.print(), &client);
+        }
         tokio::select! {
             done = all(&settings, &client, &errand.sink) => done,
             () = errand.cancel.cancelled() => Err(CollectError::Cancelled),

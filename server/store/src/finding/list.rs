@@ -192,7 +192,7 @@ fn sort(rows: &mut [FindingRow], order: Order) {
 }
 
 /// A search is two lists: what it found by checks, and by resources.
-fn parts(filter: &FindingFilter) -> Vec<FindingFilter> {
+pub(super) fn parts(filter: &FindingFilter) -> Vec<FindingFilter> {
     let Some(search) = &filter.search else { return vec![filter.clone()] };
     let rest = FindingFilter { search: None, ..filter.clone() };
     let mut parts = Vec::new();

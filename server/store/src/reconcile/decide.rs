@@ -3,7 +3,7 @@
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::id::{FindingId, FixId, ResourceId};
-use plumbline_core::risk::Risk;
+use plumbline_core::risk::{Guard, Risk};
 use plumbline_core::verdict::Verdict;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -46,6 +46,7 @@ pub async fn open_decisions(tx: &mut TenantTx) -> Result<(), StoreError> {
         "create temporary table decided (
              resource_id uuid not null, check_id text not null, verdict text not null, message text not null,
              missing jsonb, finding_id uuid, severity text, exposure text, criticality text, loss bigint, risk smallint,
+             likelihood text, blast text, guards text[],
              account text, region text, observed jsonb, fix_id uuid, fix_key text, fix_target text
          ) on commit drop",
     )
@@ -110,18 +111,22 @@ fn row(text: &mut String, decided: &Decided, message: &str, failure: Option<&Fai
     text.push('\t');
     optional(text, decided.missing.as_ref());
     match failure {
-        None => text.push_str(&"\t\\N".repeat(12)),
+        None => text.push_str(&"\t\\N".repeat(15)),
         Some(failure) => {
-            let Risk { severity, exposure, criticality } = failure.risk;
+            let Risk { severity, exposure, criticality, likelihood, blast, guards, cvss: _ } = failure.risk;
+            let guards: Vec<&str> = guards.iter().map(Guard::as_str).collect();
             let _ = write!(
                 text,
-                "\t{}\t{}\t{}\t{}\t{}\t{}\t",
+                "\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{{{}}}\t",
                 failure.finding,
                 severity.as_str(),
                 exposure.as_str(),
                 criticality.as_str(),
                 failure.risk.loss(),
-                failure.risk.shown()
+                failure.risk.shown(),
+                likelihood.as_str(),
+                blast.as_str(),
+                guards.join(",")
             );
             escape(text, &failure.account);
             text.push('\t');

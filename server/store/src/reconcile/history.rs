@@ -2,43 +2,64 @@
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::triage::Days;
 use chrono::{DateTime, Utc};
 use plumbline_core::id::RunId;
 use uuid::Uuid;
 
 pub(super) async fn write_findings(tx: &mut TenantTx, at: DateTime<Utc>) -> Result<(), StoreError> {
     let tenant = tx.tenant().0;
+    let Days { severities, exposures, days } = Days::read(tx).await?;
     sqlx::query(
         "insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region,
-             exposure, criticality, loss, risk, fix_id, observed, message, subject, first_seen, opened_at)
+             exposure, criticality, loss, risk, likelihood, blast, guards, fix_id, observed, message, subject, first_seen,
+             opened_at, stage, due_at)
          select $1, finding_id, source_id, resource_id, check_id, \"is\", severity, account, region, exposure, criticality,
-             loss, risk, fix_id, observed, message, subject, $2, $2
-         from moved where was is null order by finding_id",
+             loss, risk, coalesce(likelihood, 'possible'), coalesce(blast, 'none'), coalesce(guards, '{}'), fix_id, observed,
+             message, subject, $2, $2, coalesce(cover, \"is\"), due_after($2, p.days)
+         from moved left join unnest($3::text[], $4::text[], $5::int[]) as p (severity, exposure, days)
+             using (severity, exposure)
+         where was is null order by finding_id",
     )
     .bind(tenant)
     .bind(at)
+    .bind(&severities)
+    .bind(&exposures)
+    .bind(&days)
     .execute(tx.conn())
     .await?;
     sqlx::query(
         "update findings f set state = m.\"is\", severity = m.severity, account = m.account, region = m.region,
              exposure = m.exposure, criticality = m.criticality, loss = m.loss, risk = m.risk, fix_id = m.fix_id,
+             likelihood = coalesce(m.likelihood, f.likelihood), blast = coalesce(m.blast, f.blast),
+             guards = coalesce(m.guards, f.guards),
              observed = m.observed, message = m.message,
-             opened_at = case when m.was = 'resolved' and m.\"is\" = 'open' then $2 else f.opened_at end,
-             times_reopened = f.times_reopened + (m.was = 'resolved' and m.\"is\" = 'open')::int,
-             resolved_at = case when m.\"is\" = 'resolved' then coalesce(f.resolved_at, $2) end
-         from moved m where f.tenant_id = $1 and f.finding_id = m.finding_id and m.was is not null",
+             opened_at = case when m.was = 'resolved' and m.\"is\" <> 'resolved' then $2 else f.opened_at end,
+             times_reopened = f.times_reopened + (m.was = 'resolved' and m.\"is\" <> 'resolved')::int,
+             resolved_at = case when m.\"is\" = 'resolved' then coalesce(f.resolved_at, $2) end,
+             stage = case when m.\"is\" <> 'open' then coalesce(m.cover, m.\"is\") when m.was = 'open' then f.stage
+                 when m.was = 'resolved' or f.times_reopened > 0 then 'reopened' else 'open' end,
+             claimed_at = case when m.\"is\" = 'open' and m.was = 'open' then f.claimed_at end,
+             -- The days of what opens anew count from now, and so do those of what weighs more when they would be over.
+             due_by_hand = f.due_by_hand and not (m.was = 'resolved' and m.\"is\" <> 'resolved'),
+             due_from = case when m.was = 'resolved' and m.\"is\" <> 'resolved' then null
+                 when (m.severity <> f.severity or m.exposure <> f.exposure) and coalesce(f.due_at > $2, true)
+                     and due_after(coalesce(f.due_from, f.opened_at), p.days) <= $2 then $2
+                 else f.due_from end,
+             due_at = case when m.was = 'resolved' and m.\"is\" <> 'resolved' then due_after($2, p.days)
+                 when f.due_by_hand or m.severity = f.severity and m.exposure = f.exposure then f.due_at
+                 when coalesce(f.due_at > $2, true) and due_after(coalesce(f.due_from, f.opened_at), p.days) <= $2
+                     then due_after($2, p.days)
+                 else due_after(coalesce(f.due_from, f.opened_at), p.days) end
+         from moved m left join unnest($3::text[], $4::text[], $5::int[]) as p (severity, exposure, days)
+             using (severity, exposure)
+         where f.tenant_id = $1 and f.finding_id = m.finding_id and m.was is not null",
     )
     .bind(tenant)
     .bind(at)
-    .execute(tx.conn())
-    .await?;
-    // What is resolved needs no acceptance any more; should it come back, it is to be accepted anew.
-    sqlx::query(
-        "update exceptions e set ended_at = $2 from moved m
-         where e.tenant_id = $1 and e.finding_id = m.finding_id and e.ended_at is null and m.\"is\" = 'resolved'",
-    )
-    .bind(tenant)
-    .bind(at)
+    .bind(&severities)
+    .bind(&exposures)
+    .bind(&days)
     .execute(tx.conn())
     .await?;
     Ok(())
@@ -58,7 +79,7 @@ pub(super) async fn write_events(
                  case when was is null then 'opened'
                       when \"is\" = 'resolved' then 'resolved'
                       when was = 'resolved' then 'reopened'
-                      when \"is\" = 'accepted' and was = 'open' then 'accepted'
+                      when \"is\" = 'accepted' and was = 'open' then cover
                       when \"is\" = 'open' and was = 'accepted' then 'acceptance_ended'
                       else 'weighed' end as event,
                  (case when \"is\" = 'resolved' then 0 else loss end)

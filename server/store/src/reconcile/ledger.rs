@@ -1,14 +1,13 @@
 //! The score: what it is after this reconcile, and why it moved.
 
+use super::parts::parts;
+use super::reasons::{MovedCheck, Reason, reasons};
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
 use plumbline_core::id::RunId;
 use plumbline_core::score::{Losses, Weighing, score};
-use serde_json::{Map, Value, json};
 use sqlx::types::Json;
-use std::collections::BTreeMap;
-use uuid::Uuid;
 
 /// Why the score moved. In the order in which changes are attributed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +26,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    const ALL: [Self; 8] = [
+    pub const ALL: [Self; 8] = [
         Self::Ours,
         Self::NewResource,
         Self::NewVulnerability,
@@ -37,6 +36,11 @@ impl Cause {
         Self::Disconnected,
         Self::Rules,
     ];
+
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.as_str() == word)
+    }
 
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -140,6 +144,7 @@ pub(super) async fn write_ledger(
     )
     .fetch_all(tx.conn())
     .await?;
+    let mut reasons = reasons(tx).await?;
     let (mut net, mut gross) = (before.net.clone(), before.gross.clone());
     for cause in Cause::ALL {
         let of_cause: Vec<&Moves> =
@@ -153,6 +158,7 @@ pub(super) async fn write_ledger(
             *net.entry(m.check_id.clone()).or_default() += m.net_delta;
             *gross.entry(m.check_id.clone()).or_default() += m.loss_delta;
         }
+        let reason = Reason { checks: moved_checks(&of_cause), ..reasons.remove(cause.as_str()).unwrap_or_default() };
         let is = (score(&weighing.whole, &net).0, score(&weighing.whole, &gross).0);
         sqlx::query(
             "insert into score_ledger (tenant_id, at, cause, delta, gross_delta, findings, detail, run_id)
@@ -164,7 +170,7 @@ pub(super) async fn write_ledger(
         .bind(is.0 - was.0 + step.map_or(0.0, |step| step.net))
         .bind(is.1 - was.1 + step.map_or(0.0, |step| step.gross))
         .bind(of_cause.iter().map(|m| m.findings).sum::<i64>())
-        .bind(Json(detail(&of_cause)))
+        .bind(Json(reason))
         .bind(run.map(|run| run.0))
         .execute(tx.conn())
         .await?;
@@ -173,14 +179,11 @@ pub(super) async fn write_ledger(
 }
 
 /// The checks that moved most.
-fn detail(moves: &[&Moves]) -> Value {
+fn moved_checks(moves: &[&Moves]) -> Vec<MovedCheck> {
     let mut moves = moves.to_vec();
     moves.sort_by_key(|m| std::cmp::Reverse(m.net_delta.abs().max(m.loss_delta.abs())));
-    moves
-        .iter()
-        .take(10)
-        .map(|m| json!({ "check_id": m.check_id, "findings": m.findings, "loss_delta": m.loss_delta }))
-        .collect()
+    let of = |m: &&Moves| MovedCheck { check_id: m.check_id.clone(), findings: m.findings, loss_delta: m.loss_delta };
+    moves.iter().take(10).map(of).collect()
 }
 
 /// Writes the posture as it is now.
@@ -190,11 +193,7 @@ pub(super) async fn posture(
     weighing: &Weighing,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let both = losses(tx).await?;
-    let mut parts: BTreeMap<String, f64> =
-        weighing.parts.iter().map(|(name, controls)| (name.clone(), score(controls, &both.net).0)).collect();
-    parts.extend(sources(tx, weighing).await?);
-    let parts: Map<String, Value> = parts.into_iter().map(|(name, score)| (name, json!(score))).collect();
+    let (standing, parts) = parts(tx, weighing).await?;
     sqlx::query(
         "insert into catalogue_versions (version, first_used, weights) values ($1, $2, $3) on conflict do nothing",
     )
@@ -214,25 +213,10 @@ pub(super) async fn posture(
     .bind(at)
     .bind(run.map(|run| run.0))
     .bind(&weighing.version)
-    .bind(score(&weighing.whole, &both.net).0)
-    .bind(score(&weighing.whole, &both.gross).0)
+    .bind(score(&weighing.whole, &standing.net).0)
+    .bind(score(&weighing.whole, &standing.gross).0)
     .bind(Json(parts))
     .execute(tx.conn())
     .await?;
     Ok(())
-}
-
-async fn sources(tx: &mut TenantTx, weighing: &Weighing) -> Result<BTreeMap<String, f64>, StoreError> {
-    let rows: Vec<(Uuid, String, i64)> =
-        sqlx::query_as("select source_id, check_id, net_loss from check_states where tenant_id = $1")
-            .bind(tx.tenant().0)
-            .fetch_all(tx.conn())
-            .await?;
-    let mut by_source: BTreeMap<Uuid, Losses> = BTreeMap::new();
-    for (source, check, loss) in rows {
-        by_source.entry(source).or_default().insert(check, loss);
-    }
-    let scored =
-        by_source.into_iter().map(|(source, losses)| (format!("source:{source}"), score(&weighing.whole, &losses).0));
-    Ok(scored.collect())
 }

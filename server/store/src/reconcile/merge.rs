@@ -1,5 +1,6 @@
 //! From staged to stored: new, changed and retired resources, their edges and counts.
 
+use super::groups::follow_tags;
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
@@ -39,6 +40,7 @@ pub async fn merge(
     gone: &[ResourceId],
     now: DateTime<Utc>,
 ) -> Result<Merged, StoreError> {
+    follow_tags(tx, run.0).await?;
     let changed = upsert(tx, source, run, now).await?;
     replace_edges(tx, run).await?;
     let retired = retire(tx, gone, now).await?;
@@ -56,16 +58,20 @@ async fn upsert(
 ) -> Result<Vec<(String, String, ResourceId)>, StoreError> {
     let rows: Vec<(String, String, Uuid)> = sqlx::query_as(
         "insert into resources (tenant_id, resource_id, source_id, kind, uid, name, account, region, scope_region, reader,
-             attributes, unread, tags, digest, exposure, criticality, first_seen, changed_at)
+             attributes, unread, tags, digest, exposure, criticality, own_guards, guards, first_seen, changed_at)
          select tenant_id, resource_id, $3, kind, uid, name, account, region, scope_region, reader,
-             attributes, unread, tags, digest, exposure, criticality, $4, $4
+             attributes, unread, tags, digest, exposure, criticality, own_guards, own_guards, $4, $4
          from staged_resources where tenant_id = $1 and run_id = $2
          order by resource_id
          on conflict (tenant_id, resource_id) do update set
              name = excluded.name, account = excluded.account, region = excluded.region,
              scope_region = excluded.scope_region, reader = excluded.reader, attributes = excluded.attributes,
              unread = excluded.unread, tags = excluded.tags, exposure = excluded.exposure,
-             criticality = excluded.criticality, retired_at = null, digest = excluded.digest,
+             criticality = excluded.criticality, own_guards = excluded.own_guards,
+             -- What others tell of is worked out at the end of the run.
+             guards = case when resources.own_guards = excluded.own_guards then resources.guards
+                 else excluded.own_guards end,
+             retired_at = null, digest = excluded.digest,
              changed_at = case when resources.digest = excluded.digest and resources.retired_at is null
                  then resources.changed_at else excluded.changed_at end
          returning account, kind, resource_id",

@@ -6,26 +6,41 @@
 //! are retired; an unchanged verdict, finding or count is not written.
 
 mod acceptance;
+mod context;
+mod covering;
 mod decide;
+mod groups;
 mod history;
 mod ledger;
 mod merge;
 mod moved;
 mod open_flaws;
+mod parts;
+mod paths;
 mod reach;
+mod reasons;
 mod settle;
 mod sight;
 mod stage;
+mod stir;
 mod sums;
+mod walk;
 
-pub use acceptance::{apply_acceptance, end_expired, next_expiry};
+pub use acceptance::{end_expired, lift, next_expiry, put_in_force};
+pub use context::{Isolation, context};
 pub use decide::{Decided, Failure, close_decisions, decide, open_decisions};
+pub use groups::regroup;
 pub use ledger::Cause;
 pub use merge::{Merged, merge};
+pub use paths::find_paths;
 pub use reach::{Reached, reach};
+pub use reasons::{MovedCheck, MovedFix, NAMED, Reason};
 pub use settle::{Settled, disconnect, settle, settle_rules};
 pub use sight::{ScopeEnd, ScopeSight, blind_scopes, scopes_of, sight};
 pub use stage::{Known, Staged, digest, known, stage};
+pub use stir::{is_stirred, put_off, stir};
+pub(crate) use sums::own_changed_fixes;
+pub use sums::own_fixes;
 
 use crate::door::TenantTx;
 use crate::error::StoreError;

@@ -92,7 +92,8 @@ pub(super) async fn find_moved(
                   when $3 and r.changed_at <> $4 then 'ours'
                   when f.state in ('open', 'accepted') and d.loss < f.loss then 'fixed'
                   when d.subject <> '' then 'new_vulnerability'
-                  else 'new_failure' end as cause
+                  else 'new_failure' end as cause,
+             d.likelihood, d.blast, d.guards
          from (
              select *, '' as subject from decided where verdict = 'fail' and finding_id is not null
              union all
@@ -103,12 +104,13 @@ pub(super) async fn find_moved(
          where (f.finding_id is null or f.state = 'resolved' or f.loss <> d.loss
              or f.exposure <> d.exposure or f.criticality <> d.criticality or f.account <> d.account
              or f.region <> d.region or f.fix_id <> d.fix_id or f.severity <> d.severity
+             or f.risk <> d.risk or f.likelihood <> d.likelihood or f.blast <> d.blast or f.guards <> d.guards
              or f.observed <> d.observed or f.message <> d.message)
          union all
          select f.finding_id, f.check_id, f.resource_id, f.source_id, f.state, 'resolved', f.loss, f.loss,
              f.exposure, f.exposure, f.criticality, f.criticality, f.account, f.account, f.region, f.region,
              f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message, f.subject,
-             case when $3 and r.changed_at <> $4 then 'ours' else 'fixed' end
+             case when $3 and r.changed_at <> $4 then 'ours' else 'fixed' end, null, null, null
          from decided d
          join findings f on f.tenant_id = $1 and f.resource_id = d.resource_id and f.check_id = d.check_id
          join resources r on r.tenant_id = $1 and r.resource_id = d.resource_id
@@ -118,7 +120,8 @@ pub(super) async fn find_moved(
          union all
          select f.finding_id, f.check_id, f.resource_id, f.source_id, f.state, 'resolved', f.loss, f.loss,
              f.exposure, f.exposure, f.criticality, f.criticality, f.account, f.account, f.region, f.region,
-             f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message, f.subject, 'fixed'
+             f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message, f.subject, 'fixed',
+             null, null, null
          from resources r join findings f on f.tenant_id = r.tenant_id and f.resource_id = r.resource_id
          where r.tenant_id = $1 and r.source_id = $2 and r.retired_at = $4 and f.state <> 'resolved'",
     )

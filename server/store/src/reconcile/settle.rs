@@ -4,13 +4,18 @@
 //! weight or content differs, with how they were and how they are). Every number is brought up to date from these two,
 //! so nothing is counted that did not move.
 
+use super::acceptance::cover_changed;
+use super::covering::{cover_moved, keep_covers};
+use super::groups::write_groups;
 use super::history::{write_events, write_findings};
 use super::ledger::{is_new_version, losses, posture, step_of_weights, write_ledger};
 use super::moved::{find_moved, retire_checks, turn, write_verdicts};
 use super::open_flaws::write_open_flaws;
+use super::stir::{is_opening, stirred};
 use super::sums::{write_counts, write_fixes, write_gains, write_losses};
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::triage;
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::id::{RunId, SourceId};
 use plumbline_core::score::Weighing;
@@ -24,6 +29,8 @@ pub struct Settled {
     pub resolved: i64,
     /// Findings that weigh more or less than they did.
     pub weighed: i64,
+    /// Findings that an exception covers now and did not, or no longer does.
+    pub covered: i64,
     /// Verdicts that are not what they were.
     pub turned: i64,
 }
@@ -94,8 +101,12 @@ async fn settle_why(
     if ours {
         turned += retire_checks(tx, source, weighing).await?;
     }
+    cover_changed(tx, source, weighing, now).await?;
     write_verdicts(tx, source, now).await?;
     let mut settled = settle_moved(tx, run, None, weighing, at).await?;
+    if let Some(run) = run {
+        triage::refute(tx, source, run, at).await?;
+    }
     settled.turned = turned;
     let settled_any = Settled { turned: 0, ..settled } != Settled::default();
     if turned > 0 || sight_changed || settled_any || (ours && is_new_version(tx, weighing).await?) {
@@ -158,20 +169,40 @@ pub(super) async fn settle_moved(
     weighing: &Weighing,
     at: DateTime<Utc>,
 ) -> Result<Settled, StoreError> {
+    // Whoever moves findings without weighing them anew says nothing of these.
+    sqlx::query(
+        "alter table moved add column if not exists likelihood text, add column if not exists blast text,
+             add column if not exists guards text[]",
+    )
+    .execute(tx.conn())
+    .await?;
+    cover_moved(tx, weighing).await?;
     let settled = count_moved(tx).await?;
+    let opening = is_opening(tx, &weighing.openings).await?;
     let before = losses(tx).await?;
     let step = step_of_weights(tx, weighing, &before).await?;
     if settled.is_none() && step.is_none() {
+        sqlx::query("drop table matches").execute(tx.conn()).await?;
         return Ok(Settled::default());
     }
+    if run.is_some() {
+        triage::tell_proven(tx, at).await?;
+    }
     write_findings(tx, at).await?;
+    triage::own_opened(tx).await?;
     write_events(tx, run, person, at).await?;
+    keep_covers(tx, run, person, at).await?;
+    sqlx::query("drop table matches").execute(tx.conn()).await?;
     write_counts(tx).await?;
     write_open_flaws(tx).await?;
     write_losses(tx).await?;
-    write_fixes(tx).await?;
+    write_groups(tx).await?;
+    write_fixes(tx, weighing).await?;
     write_gains(tx, weighing, step.is_some()).await?;
     write_ledger(tx, run, weighing, &before, step, at).await?;
+    if opening {
+        stirred(tx, &weighing.openings, at).await?;
+    }
     Ok(settled.unwrap_or_default())
 }
 
@@ -179,12 +210,14 @@ async fn count_moved(tx: &mut TenantTx) -> Result<Option<Settled>, StoreError> {
     sqlx::query("analyze moved (finding_id, resource_id, check_id, was, \"is\", fix_id, was_fix)")
         .execute(tx.conn())
         .await?;
-    let (all, opened, reopened, resolved, weighed): (i64, i64, i64, i64, i64) = sqlx::query_as(
-        "select count(*), count(*) filter (where was is null), count(*) filter (where was = 'resolved' and \"is\" = 'open'),
+    let (all, opened, reopened, resolved, weighed, covered): (i64, i64, i64, i64, i64, i64) = sqlx::query_as(
+        "select count(*), count(*) filter (where was is null),
+             count(*) filter (where was = 'resolved' and \"is\" <> 'resolved'),
              count(*) filter (where \"is\" = 'resolved' and was <> 'resolved'),
-             count(*) filter (where \"is\" = was and loss <> was_loss) from moved",
+             count(*) filter (where \"is\" = was and loss <> was_loss),
+             count(*) filter (where (was = 'accepted') <> (\"is\" = 'accepted') and \"is\" <> 'resolved') from moved",
     )
     .fetch_one(tx.conn())
     .await?;
-    Ok((all > 0).then_some(Settled { opened, reopened, resolved, weighed, turned: 0 }))
+    Ok((all > 0).then_some(Settled { opened, reopened, resolved, weighed, covered, turned: 0 }))
 }

@@ -4,7 +4,7 @@ use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::id::{ResourceId, RunId, SourceId};
 use plumbline_core::resource::Resource;
-use plumbline_core::risk::{Criticality, Exposure};
+use plumbline_core::risk::{Criticality, Exposure, Guard, Guards};
 use plumbline_core::scope::ScopeKey;
 use sha2::{Digest, Sha256};
 use sqlx::types::Json;
@@ -67,6 +67,8 @@ pub struct Staged {
     pub digest: [u8; 16],
     pub exposure: Exposure,
     pub criticality: Criticality,
+    /// Those that its own attributes tell of.
+    pub guards: Guards,
 }
 
 /// The digest of all that a collector says of a resource.
@@ -100,15 +102,20 @@ pub async fn stage(tx: &mut TenantTx, run: RunId, batch: &[Staged]) -> Result<()
     let column = |of: fn(&Staged) -> &str| rows.iter().map(|s| of(s).to_owned()).collect::<Vec<String>>();
     sqlx::query(
         "insert into staged_resources (tenant_id, run_id, resource_id, kind, uid, name, account, region, scope_region,
-             reader, attributes, unread, tags, edges, digest, exposure, criticality)
-         select $1, $2, * from unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+             reader, attributes, unread, tags, edges, digest, exposure, criticality,
+             own_guards)
+         select $1, $2, resource_id, kind, uid, name, account, region, scope_region, reader, attributes, unread, tags, edges,
+             digest, exposure, criticality, string_to_array(guards, ',')
+         from unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
              $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::bytea[], $16::text[],
-             $17::text[])
+             $17::text[], $18::text[])
+             as s (resource_id, kind, uid, name, account, region, scope_region, reader, attributes, unread, tags, edges,
+                 digest, exposure, criticality, guards)
          on conflict (tenant_id, run_id, resource_id) do update set
              name = excluded.name, region = excluded.region, scope_region = excluded.scope_region,
              reader = excluded.reader, attributes = excluded.attributes, unread = excluded.unread,
              tags = excluded.tags, edges = excluded.edges, digest = excluded.digest, exposure = excluded.exposure,
-             criticality = excluded.criticality",
+             criticality = excluded.criticality, own_guards = excluded.own_guards",
     )
     .bind(tx.tenant().0)
     .bind(run.0)
@@ -127,7 +134,13 @@ pub async fn stage(tx: &mut TenantTx, run: RunId, batch: &[Staged]) -> Result<()
     .bind(rows.iter().map(|s| s.digest.to_vec()).collect::<Vec<_>>())
     .bind(column(|s| s.exposure.as_str()))
     .bind(column(|s| s.criticality.as_str()))
+    .bind(rows.iter().map(|s| words(s.guards)).collect::<Vec<_>>())
     .execute(tx.conn())
     .await?;
     Ok(())
+}
+
+/// Guards as words with commas between them.
+fn words(guards: Guards) -> String {
+    guards.iter().map(Guard::as_str).collect::<Vec<_>>().join(",")
 }

@@ -1,8 +1,23 @@
 //! Everything that is counted from findings, brought up to date from `moved`.
 
+use super::ledger::is_new_version;
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::score::Weighing;
+
+/// Writes natures where they differ: of which fixes.
+macro_rules! natures {
+    ($beside:literal, $which:literal) => {
+        concat!(
+            "update fixes x set upstream = k.upstream, ease = k.ease
+             from ",
+            $beside,
+            "unnest($2::text[], $3::bool[], $4::float8[]) as k (fix_key, upstream, ease)
+             where x.tenant_id = $1 and x.fix_key = k.fix_key and (x.upstream <> k.upstream or x.ease <> k.ease) and ",
+            $which
+        )
+    };
+}
 
 pub(super) async fn write_counts(tx: &mut TenantTx) -> Result<(), StoreError> {
     let tenant = tx.tenant().0;
@@ -50,7 +65,7 @@ pub(super) async fn write_losses(tx: &mut TenantTx) -> Result<(), StoreError> {
 }
 
 /// Fixes that lost or won findings are summed up anew, from their open findings.
-pub(super) async fn write_fixes(tx: &mut TenantTx) -> Result<(), StoreError> {
+pub(super) async fn write_fixes(tx: &mut TenantTx, weighing: &Weighing) -> Result<(), StoreError> {
     let tenant = tx.tenant().0;
     sqlx::query(
         "create temporary table touched on commit drop as
@@ -83,20 +98,81 @@ pub(super) async fn write_fixes(tx: &mut TenantTx) -> Result<(), StoreError> {
     .bind(tenant)
     .execute(tx.conn())
     .await?;
+    sum_touched(tx).await?;
+    write_natures(tx, weighing).await?;
+    sqlx::query("drop table touched").execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// What the open findings of the fixes in `touched` come to: how many, what they cost, whose they are for the most part and
+/// when the first is due.
+async fn sum_touched(tx: &mut TenantTx) -> Result<(), StoreError> {
     sqlx::query(
-        "update fixes x set open_findings = n.findings, resources = n.resources, loss = n.loss
+        "update fixes x set open_findings = n.findings, resources = n.resources, loss = n.loss, risk = n.risk,
+             team_id = n.team_id, assignee_id = n.assignee_id, due_at = n.due_at
          from (
              select t.fix_id, count(f.finding_id) as findings, count(distinct f.resource_id) as resources,
-                 coalesce(sum(f.loss), 0) as loss
+                 coalesce(sum(f.loss), 0)::bigint as loss, coalesce(sum(f.risk), 0)::bigint as risk,
+                 mode() within group (order by f.team_id) as team_id,
+                 mode() within group (order by f.assignee_id) as assignee_id, min(f.due_at) as due_at
              from touched t left join findings f on f.tenant_id = $1 and f.fix_id = t.fix_id and f.state = 'open'
              group by t.fix_id
          ) n
-         where x.tenant_id = $1 and x.fix_id = n.fix_id",
+         where x.tenant_id = $1 and x.fix_id = n.fix_id
+             and (x.open_findings, x.resources, x.loss, x.risk, x.team_id, x.assignee_id, x.due_at)
+                 is distinct from (n.findings, n.resources, n.loss, n.risk, n.team_id, n.assignee_id, n.due_at)",
     )
-    .bind(tenant)
+    .bind(tx.tenant().0)
     .execute(tx.conn())
     .await?;
+    Ok(())
+}
+
+/// Brings owner and due date of all fixes up to date after rules gave findings others. The caller holds [`super::lock`].
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn own_fixes(tx: &mut TenantTx) -> Result<(), StoreError> {
+    own_touched(
+        tx,
+        "create temporary table touched on commit drop as
+         select fix_id from fixes where tenant_id = $1 and open_findings > 0",
+    )
+    .await
+}
+
+/// The same after people gave the findings in `changing` others: of the fixes that close these.
+pub(crate) async fn own_changed_fixes(tx: &mut TenantTx) -> Result<(), StoreError> {
+    own_touched(
+        tx,
+        "create temporary table touched on commit drop as
+         select distinct f.fix_id from changing c join findings f on f.tenant_id = $1 and f.finding_id = c.finding_id",
+    )
+    .await
+}
+
+async fn own_touched(tx: &mut TenantTx, touched: &'static str) -> Result<(), StoreError> {
+    sqlx::query(touched).bind(tx.tenant().0).execute(tx.conn()).await?;
+    sqlx::query("analyze touched").execute(tx.conn()).await?;
+    sum_touched(tx).await?;
     sqlx::query("drop table touched").execute(tx.conn()).await?;
+    Ok(())
+}
+
+/// What the content says of the fixes in `touched`; of all when it is of another version than the last posture's.
+async fn write_natures(tx: &mut TenantTx, weighing: &Weighing) -> Result<(), StoreError> {
+    let statement = if is_new_version(tx, weighing).await? {
+        natures!("", "x.open_findings > 0")
+    } else {
+        natures!("touched t, ", "x.fix_id = t.fix_id")
+    };
+    sqlx::query(statement)
+        .bind(tx.tenant().0)
+        .bind(weighing.fixes.keys().cloned().collect::<Vec<_>>())
+        .bind(weighing.fixes.values().map(|nature| nature.upstream).collect::<Vec<_>>())
+        .bind(weighing.fixes.values().map(|nature| nature.ease()).collect::<Vec<_>>())
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
-use crate::fix::FixRow;
+use crate::fix::{FixRow, fix_rows};
 use crate::page::{Page, PageRequest};
 use chrono::{DateTime, Utc};
 use plumbline_core::id::ResourceId;
@@ -218,20 +218,12 @@ pub async fn base_of(tx: &mut TenantTx, image: ResourceId) -> Result<Option<Base
 /// # Errors
 /// When the database does not answer.
 pub async fn fixes_of(tx: &mut TenantTx, resource: ResourceId) -> Result<Vec<FixRow>, StoreError> {
-    let rows = sqlx::query_as(
-        "select f.fix_id, f.source_id, s.name as source_name, f.fix_key, f.target, f.account, f.region, f.open_findings,
-             f.resources, f.gain,
-             (select c.check_id from fix_checks c where c.tenant_id = $1 and c.fix_id = f.fix_id limit 1) as check_id,
-             r.resource_id, r.name as resource_name
-         from (select distinct fix_id from findings where tenant_id = $1 and resource_id = $2 and state = 'open') o
-         join fixes f on f.tenant_id = $1 and f.fix_id = o.fix_id and f.open_findings > 0
-         join sources s on s.tenant_id = $1 and s.source_id = f.source_id
-         left join lateral (
-             select resource_id, name from resources r
-             where r.tenant_id = $1 and r.uid = f.target and r.source_id = f.source_id limit 1
-         ) r on true
-         order by f.gain desc, f.fix_id limit 10",
-    )
+    let rows = sqlx::query_as(fix_rows!(
+        "",
+        "(select distinct fix_id from findings where tenant_id = $1 and resource_id = $2 and state = 'open') o
+         join fixes f on f.tenant_id = $1 and f.fix_id = o.fix_id and f.open_findings > 0",
+        "order by f.gain desc, f.fix_id limit 10"
+    ))
     .bind(tx.tenant().0)
     .bind(resource.0)
     .fetch_all(tx.conn())

@@ -123,12 +123,21 @@ pub async fn change_role(tx: &mut TenantTx, person: PersonId, role: Role) -> Res
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::NotFound) }
 }
 
-/// Ends a membership, and with it what the tenant's provider knew of the person.
+/// Ends a membership, and with it what the tenant's provider knew of the person. What was theirs to fix is nobody's.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] when the person is not a member here; [`StoreError::Conflict`] for the last owner.
+/// [`StoreError::NotFound`] when the person is not a member here; [`StoreError::Conflict`] for the last owner, and while a run is settled.
 pub async fn remove(tx: &mut TenantTx, person: PersonId) -> Result<(), StoreError> {
     spare_the_last_owner(tx, person).await?;
+    crate::reconcile::try_lock(tx).await?;
+    sqlx::query(
+        "update findings set assignee_id = null, owned_by_hand = owned_by_hand and team_id is not null
+         where tenant_id = $1 and assignee_id = $2",
+    )
+    .bind(tx.tenant().0)
+    .bind(person.0)
+    .execute(tx.conn())
+    .await?;
     let done = sqlx::query("delete from members where tenant_id = $1 and person_id = $2")
         .bind(tx.tenant().0)
         .bind(person.0)

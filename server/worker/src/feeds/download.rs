@@ -5,14 +5,13 @@
 //! alone: what comes over the internet in the clear could be anybody's.
 
 use super::FeedKind;
+use crate::guarded::{Guarded, Reach};
 use anyhow::{Context, bail, ensure};
-use plumbline_core::address::{is_inside, is_public};
+use plumbline_core::address::is_inside;
 use plumbline_software::advisory::kev;
 use plumbline_store::feed::Validators;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION};
 use reqwest::{Client, Response, StatusCode};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,37 +43,6 @@ pub(super) struct Fetched {
 impl Fetched {
     pub(super) fn path(&self) -> &Path {
         self.file.path()
-    }
-}
-
-/// Which addresses a name may stand for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    Anywhere,
-    Public,
-    Inside,
-}
-
-/// Resolves as the system does, and refuses answers that are out of reach.
-struct Guarded(Reach);
-
-impl Resolve for Guarded {
-    fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0;
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let odd = |address: &SocketAddr| match reach {
-                Reach::Anywhere => false,
-                Reach::Public => !is_public(address.ip()),
-                Reach::Inside => is_public(address.ip()),
-            };
-            if found.iter().any(odd) {
-                let not =
-                    if reach == Reach::Public { "not public" } else { "public, and plain HTTP does not go there" };
-                return Err(format!("{} resolves to an address that is {not}", name.as_str()).into());
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
     }
 }
 
@@ -211,13 +179,5 @@ mod tests {
         for url in ["http://127.0.0.1:8000/", "http://mirror.example.com/", "https://10.0.0.1/"] {
             assert_eq!(refusal(true, url), None, "{url}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_name_is_checked_where_it_is_resolved() {
-        let ask = |reach| async move { Guarded(reach).resolve("localhost".parse().unwrap()).await.map(|_| ()) };
-        let why = ask(Reach::Public).await.unwrap_err().to_string();
-        assert!(why.contains("not public"), "{why}");
-        assert!(ask(Reach::Inside).await.is_ok() && ask(Reach::Anywhere).await.is_ok());
     }
 }

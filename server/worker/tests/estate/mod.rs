@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use plumbline_core::clock::FrozenClock;
 use plumbline_core::collect::{AccessRecipe, CollectError, Collector, Connection, Errand, Event, ProbeLine};
-use plumbline_core::id::{Mint, SourceId, TenantId};
+use plumbline_core::exception::{ExceptionKind, Scope};
+use plumbline_core::id::{ExceptionId, Mint, PersonId, SourceId, TenantId};
 use plumbline_core::resource::{Resource, Unread};
 use plumbline_core::scope::{Outcome, ScopeKey};
 use plumbline_policy::Catalogue;
 use plumbline_store::seal::Keyring;
-use plumbline_store::{Database, job, source};
+use plumbline_store::{Database, exception, job, reconcile, source};
 use plumbline_worker::Worker;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -18,6 +19,7 @@ use sqlx::PgPool;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// The account that every scripted resource is in.
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -219,6 +221,8 @@ impl Estate {
             catalogue,
             weighing: Arc::new(catalogue.weighing()),
             collectors: vec![Arc::new(script.clone())],
+            mailer: None,
+            outside: plumbline_worker::tickets::Outside::new(true, None).expect("a client"),
         });
         Self { database, pool, tenant, source, script, clock, worker }
     }
@@ -288,6 +292,44 @@ impl Estate {
         let failed: Vec<(String,)> =
             sqlx::query_as("select error from jobs where state = 'failed'").fetch_all(&self.pool).await.expect("jobs");
         assert!(failed.is_empty(), "{failed:?}");
+    }
+
+    /// Has somebody ask for an exception and somebody else approve it.
+    ///
+    /// # Panics
+    /// When it cannot be put in force.
+    pub(crate) async fn except(&self, scope: &Scope, kind: ExceptionKind, days: i64) -> ExceptionId {
+        let (asker, approver) = (PersonId(Uuid::from_u128(1)), PersonId(Uuid::from_u128(2)));
+        let (mint, now, weighing) = (&self.worker.mint, self.worker.mint.now(), &self.worker.weighing);
+        let mut tx = self.database.tenant(self.tenant).await.expect("a door");
+        reconcile::lock(&mut tx).await.expect("locked");
+        let new = exception::NewException {
+            kind,
+            scope,
+            reason: "known, and left as it is for a while",
+            by: asker,
+            expires_at: now + chrono::TimeDelta::days(days),
+            renews: None,
+            attachment: None,
+        };
+        let id = exception::ask(&mut tx, new, mint).await.expect("asked");
+        exception::approve(&mut tx, id, approver, mint).await.expect("approved");
+        reconcile::put_in_force(&mut tx, id, Some(approver), weighing, now).await.expect("in force");
+        tx.commit().await.expect("kept");
+        id
+    }
+
+    /// Ends an exception before its time.
+    ///
+    /// # Panics
+    /// When it is not in force.
+    pub(crate) async fn end_exception(&self, id: ExceptionId) {
+        let (by, now) = (PersonId(Uuid::from_u128(2)), self.worker.mint.now());
+        let mut tx = self.database.tenant(self.tenant).await.expect("a door");
+        reconcile::lock(&mut tx).await.expect("locked");
+        exception::end(&mut tx, id, by, now).await.expect("ended");
+        reconcile::lift(&mut tx, &[id], Some(by), &self.worker.weighing, now).await.expect("lifted");
+        tx.commit().await.expect("kept");
     }
 
     /// The bucket names with an open finding, in order.

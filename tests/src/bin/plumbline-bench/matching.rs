@@ -9,7 +9,7 @@ use made::{VERSIONS, advisory, package, software_of};
 use plumbline_core::collect::Connection;
 use plumbline_core::id::{ResourceId, RunId, SourceId, TenantId};
 use plumbline_core::resource::Resource;
-use plumbline_core::risk::{Criticality, Exposure};
+use plumbline_core::risk::{Criticality, Exposure, Guards};
 use plumbline_core::scope::{Outcome, ScopeKey};
 use plumbline_policy::Catalogue;
 use plumbline_store::feed::{self, Entry, Import};
@@ -119,6 +119,8 @@ impl<'a> Estate<'a> {
             catalogue,
             weighing: Arc::new(catalogue.weighing()),
             collectors: Vec::new(),
+            mailer: None,
+            outside: plumbline_worker::tickets::Outside::new(true, None).expect("a client"),
         };
         Ok(Self { cluster, size, tenant, source, worker })
     }
@@ -225,7 +227,14 @@ impl<'a> Estate<'a> {
         };
         let digest = reconcile::digest(&resource);
         let id = ResourceId::derive(self.source, &resource.uid);
-        Staged { id, resource, digest, exposure: Exposure::None, criticality: Criticality::Normal }
+        Staged {
+            id,
+            resource,
+            digest,
+            exposure: Exposure::None,
+            criticality: Criticality::Normal,
+            guards: Guards::NONE,
+        }
     }
 
     /// What the worker does when advisories changed, from the packages to the last finding.

@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 /// A page, and the addresses at which it is asked for in turn.
 type Page = (&'static str, Vec<String>);
@@ -176,7 +176,19 @@ async fn pages_of(admin: &mut PgConnection, tenant: TenantId) -> anyhow::Result<
     Ok(vec![
         ("posture", vec!["/posture".to_owned()]),
         ("fixes", vec!["/fixes".to_owned()]),
+        (
+            "fixes by risk, by paths, by day",
+            ["risk", "paths", "due"].map(|sort| format!("/fixes?sort={sort}")).to_vec(),
+        ),
         ("one fix", each("/fixes/", &fixes)),
+        ("a plan to a score", ["55", "70", "85"].map(|target| format!("/plan?target={target}")).to_vec()),
+        ("what if", vec!["/what-if".to_owned()]),
+        ("why the score changed", vec!["/posture/changes".to_owned()]),
+        ("scores of groups", vec!["/posture/groups".to_owned()]),
+        ("attack paths", vec!["/paths".to_owned()]),
+        ("exceptions", vec!["/exceptions".to_owned()]),
+        ("what is late", vec!["/sla".to_owned()]),
+        ("inbox", vec!["/inbox".to_owned()]),
         ("findings", vec!["/findings".to_owned()]),
         ("findings by severity", each("/findings?severity=", &severities)),
         ("findings by account", each("/findings?account=", &accounts)),
@@ -202,6 +214,24 @@ async fn pages_of(admin: &mut PgConnection, tenant: TenantId) -> anyhow::Result<
             ["encrypt", "public", "logging"].map(|word| format!("/findings?q={word}")).to_vec(),
         ),
         ("findings searched by resource", each("/findings?q=", &names)),
+        (
+            "findings by a line of words",
+            [
+                "key:cloud severity>=high exposure:internet age>30d",
+                "overdue severity:critical",
+                "stage:in_progress",
+                "likelihood:exploited exposure:internet",
+                "tag:team=team-7 severity:high",
+            ]
+            .map(|words| {
+                format!(
+                    "/findings?{}",
+                    form_urlencoded::Serializer::new(String::new()).append_pair("q", words).finish()
+                )
+            })
+            .to_vec(),
+        ),
+        ("findings by day", ["due", "newest"].map(|sort| format!("/findings?sort={sort}")).to_vec()),
         ("findings, a page in the middle", each("/findings?after=", &deep)),
         ("one finding", each("/findings/", &findings)),
         ("one resource", each("/resources/", &resources)),

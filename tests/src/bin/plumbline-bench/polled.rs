@@ -101,6 +101,8 @@ async fn poll_twice(
         catalogue,
         weighing: Arc::new(catalogue.weighing()),
         collectors: vec![collector],
+        mailer: None,
+        outside: plumbline_worker::tickets::Outside::new(true, None).expect("a client"),
     };
     for first in [true, false] {
         let mut tx = database.tenant(tenant).await?;

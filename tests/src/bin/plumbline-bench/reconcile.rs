@@ -6,7 +6,7 @@ use anyhow::Context;
 use plumbline_core::collect::Connection;
 use plumbline_core::id::{FindingId, FixId, Mint, ResourceId, RunId, SourceId, TenantId};
 use plumbline_core::resource::Resource;
-use plumbline_core::risk::{Criticality, Exposure, Risk};
+use plumbline_core::risk::{Criticality, Exposure, Guards, Risk};
 use plumbline_core::scope::{Outcome, ScopeKey};
 use plumbline_core::verdict::Verdict;
 use plumbline_policy::{Catalogue, Check};
@@ -26,6 +26,9 @@ const EACH: usize = 5;
 const ONE_IN: usize = 50;
 const ROUNDS: usize = 5;
 const KIND: &str = "aws.s3.bucket";
+const COPY: &str = "copy bench_bare (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region,
+    exposure, criticality, loss, risk, fix_id, observed, message, first_seen, opened_at, resolved_at, times_reopened, subject)
+    from stdin";
 
 struct Estate<'a> {
     database: &'a Database,
@@ -109,7 +112,14 @@ impl<'a> Estate<'a> {
         };
         let id = ResourceId::derive(self.source, &seen.uid);
         let digest = reconcile::digest(&seen);
-        Staged { id, resource: seen, digest, exposure: Exposure::Private, criticality: Criticality::Normal }
+        Staged {
+            id,
+            resource: seen,
+            digest,
+            exposure: Exposure::Private,
+            criticality: Criticality::Normal,
+            guards: Guards::NONE,
+        }
     }
 
     /// What the checks say of one resource in a round. What changed shows something else, or passes from now on.
@@ -135,7 +145,7 @@ impl<'a> Estate<'a> {
             finding: FindingId::derive(id, &check.id),
             subject: String::new(),
             message: String::new(),
-            risk: Risk { severity: check.severity, exposure: Exposure::Private, criticality: Criticality::Normal },
+            risk: Risk::of(check.severity, Exposure::Private, Criticality::Normal),
             account: Self::account(resource),
             region: Self::region(resource),
             observed: observed(resource, changed),
@@ -201,13 +211,13 @@ impl<'a> Estate<'a> {
         }
         let mut connection = cluster.admin().await?;
         sqlx::query("drop table if exists bench_bare").execute(&mut connection).await?;
-        sqlx::query("create table bench_bare (like findings)").execute(&mut connection).await?;
+        sqlx::query("create table bench_bare (like findings including defaults)").execute(&mut connection).await?;
         let mut times = Vec::new();
         for _ in 0..3 {
             sqlx::query("truncate bench_bare").execute(&mut connection).await?;
             let bytes = text.clone().into_bytes();
             let began = Instant::now();
-            let mut copy = connection.copy_in_raw("copy bench_bare from stdin").await?;
+            let mut copy = connection.copy_in_raw(COPY).await?;
             copy.send(bytes).await?;
             copy.finish().await?;
             times.push(began.elapsed());

@@ -94,10 +94,13 @@ cross join lateral (select case c.fix_per when 'account' then j.account when 're
     else j.resource_id::text end as target) x
 where j.state is not null;
 
-insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region, exposure,
-    criticality, loss, risk, fix_id, observed, message, first_seen, opened_at, resolved_at)
-select tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region, exposure, criticality, loss,
-    greatest(loss * 100 / 7500, 1), fix_id,
+insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, stage, severity, account, region, exposure,
+    criticality, likelihood, loss, risk, fix_id, due_at, observed, message, first_seen, opened_at, resolved_at)
+select tenant_id, finding_id, source_id, resource_id, check_id, state,
+    case when state = 'open' and lot = 7 then 'in_progress' when state = 'open' and lot = 9 then 'awaiting_proof' else state end,
+    severity, account, region, exposure, criticality, case when lot = 3 then 'likely' when lot = 4 then 'exploited' else 'possible' end,
+    loss, greatest(sqrt(loss * 10000 / 7500 * case when lot in (3, 4) then 2 else 1 end)::int, 1), fix_id,
+    case when state = 'open' then now() + (lot * 3 - 30) * interval '1 day' end,
     jsonb_build_object('Rules', jsonb_build_array(jsonb_build_object('FromPort', lot * 100, 'CidrIpv4', '0.0.0.0/0')), 'Encrypted', false),
     'It allows ' || lot || ' more than it should.', now() - interval '90 days', now() - (lot % 90) * interval '1 day',
     case when state = 'resolved' then now() - interval '1 day' end
@@ -130,9 +133,9 @@ select tenant_id, source_id, kind, account, region, count(*) from bench_made gro
 insert into fix_checks (tenant_id, fix_id, check_id, findings, loss)
 select tenant_id, fix_id, check_id, count(*), sum(loss) from bench_found where state = 'open' group by 1, 2, 3;
 
-insert into fixes (tenant_id, fix_id, source_id, fix_key, target, account, region, open_findings, resources, loss, gain)
+insert into fixes (tenant_id, fix_id, source_id, fix_key, target, account, region, open_findings, resources, loss, risk, gain)
 select tenant_id, fix_id, min(source_id::text)::uuid, min(fix_key), min(target), min(account), min(region), count(*),
-    count(distinct resource_id), sum(loss), 0
+    count(distinct resource_id), sum(loss), sum(greatest(sqrt(loss * 10000 / 7500)::int, 1)), 0
 from bench_found where state = 'open' group by 1, 2;
 
 with totals as (
@@ -145,6 +148,14 @@ with totals as (
     group by 1, 2
 )
 update fixes f set gain = g.gain from gains g where f.tenant_id = g.tenant_id and f.fix_id = g.fix_id;
+
+insert into group_keys (tenant_id, tag_key, place) select tenant_id, 'team', 1 from bench_tenants;
+
+insert into group_losses (tenant_id, tag_key, tag_value, check_id, loss, net_loss, open_findings)
+select f.tenant_id, 'team', 'team-' || m.resource_no % 40, f.check_id, sum(f.loss),
+    coalesce(sum(f.loss) filter (where f.state = 'open'), 0), count(*) filter (where f.state = 'open')
+from bench_found f join bench_made m on m.tenant_id = f.tenant_id and m.resource_id = f.resource_id
+where f.state <> 'resolved' group by 1, 3, 4;
 
 insert into postures (tenant_id, at, catalogue_version, score, gross_score, coverage, open_findings, parts)
 select t.tenant_id, now() - day * interval '1 day', 'bench', 40 + day % 9, 38 + day % 9, 0.93, coalesce(o.findings, 0),

@@ -1,6 +1,6 @@
-//! Changes that come together ask for one poll together.
+//! Changes of a source that come together ask for one poll together.
 
-use plumbline_core::collect::Standing;
+use crate::collect::Standing;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// What has happened since the last poll, as far as the next one is concerned.
-pub(crate) struct Stir {
+pub struct Stir {
     changed: Notify,
     /// Whether a poll was asked for that has not begun.
     asked: AtomicBool,
@@ -17,7 +17,8 @@ pub(crate) struct Stir {
 }
 
 impl Stir {
-    pub(crate) fn new(standing: Standing) -> Self {
+    #[must_use]
+    pub fn new(standing: Standing) -> Self {
         Self {
             changed: Notify::new(),
             asked: AtomicBool::new(false),
@@ -27,19 +28,19 @@ impl Stir {
     }
 
     /// Something is worth a poll.
-    pub(crate) fn stir(&self) {
+    pub fn stir(&self) {
         self.changed.notify_one();
     }
 
     /// A poll begins: what changes from here on takes another.
-    pub(crate) fn polled(&self, standing: Standing) {
+    pub fn polled(&self, standing: Standing) {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
         *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.asked.store(false, Ordering::Release);
     }
 
     /// Asks for polls as long as the source is polled; returns when it was not for two intervals.
-    pub(crate) async fn ask(&self, debounce: Duration, quiet: Duration) {
+    pub async fn ask(&self, debounce: Duration, quiet: Duration) {
         loop {
             let left = self.unused_in();
             if left.is_zero() {
@@ -77,9 +78,9 @@ impl Stir {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::{CollectError, Wake};
+    use crate::id::SourceId;
     use async_trait::async_trait;
-    use plumbline_core::collect::{CollectError, Wake};
-    use plumbline_core::id::SourceId;
     use std::sync::Arc;
     use std::sync::atomic::AtomicU32;
     use uuid::Uuid;

@@ -1,0 +1,284 @@
+//! Plans: what there is to plan with, and plans that are kept.
+
+use crate::door::TenantTx;
+use crate::error::StoreError;
+use crate::fix::{FixRow, fix_rows};
+use chrono::{DateTime, NaiveDate, Utc};
+use plumbline_core::id::{FixId, Mint, PersonId, PlanId, SourceId};
+use plumbline_core::risk::Exposure;
+use plumbline_core::score::Losses;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// How many fixes a plan is made of at most, and how many it is chosen from.
+pub const MOST: i64 = 2000;
+
+/// What fixes take, by check.
+pub type Removals = BTreeMap<FixId, Losses>;
+
+/// The net losses of all checks, of one source or of all.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn losses(tx: &mut TenantTx, source: Option<SourceId>) -> Result<Losses, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "select check_id, sum(net_loss)::bigint from check_states
+         where tenant_id = $1 and ($2::uuid is null or source_id = $2) group by check_id",
+    )
+    .bind(tx.tenant().0)
+    .bind(source.map(|source| source.0))
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// What the [`MOST`] fixes that gain most take, of one source or all, that touch one of these checks or any; and whether there
+/// are more.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn candidates(
+    tx: &mut TenantTx,
+    source: Option<SourceId>,
+    checks: Option<&[String]>,
+) -> Result<(Removals, bool), StoreError> {
+    let rows: Vec<(Uuid, String, i64)> = sqlx::query_as(
+        "with top as (
+             select f.fix_id from fixes f
+             where f.tenant_id = $1 and f.open_findings > 0 and ($2::uuid is null or f.source_id = $2)
+               and ($3::text[] is null or exists (
+                   select from fix_checks c where c.tenant_id = $1 and c.fix_id = f.fix_id and c.check_id = any($3)))
+             order by f.gain desc, f.fix_id limit $4
+         )
+         select c.fix_id, c.check_id, c.loss from top join fix_checks c on c.tenant_id = $1 and c.fix_id = top.fix_id",
+    )
+    .bind(tx.tenant().0)
+    .bind(source.map(|source| source.0))
+    .bind(checks)
+    .bind(MOST + 1)
+    .fetch_all(tx.conn())
+    .await?;
+    let removals = by_fix(rows);
+    let cut = i64::try_from(removals.len()).is_ok_and(|found| found > MOST);
+    Ok((removals, cut))
+}
+
+/// What these fixes take.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn removals(tx: &mut TenantTx, fixes: &[FixId]) -> Result<Removals, StoreError> {
+    let rows: Vec<(Uuid, String, i64)> =
+        sqlx::query_as("select fix_id, check_id, loss from fix_checks where tenant_id = $1 and fix_id = any($2)")
+            .bind(tx.tenant().0)
+            .bind(fixes.iter().map(|fix| fix.0).collect::<Vec<_>>())
+            .fetch_all(tx.conn())
+            .await?;
+    Ok(by_fix(rows))
+}
+
+fn by_fix(rows: Vec<(Uuid, String, i64)>) -> Removals {
+    let mut removals = Removals::new();
+    for (fix, check, loss) in rows {
+        removals.entry(FixId(fix)).or_default().insert(check, loss);
+    }
+    removals
+}
+
+/// A plan to be kept.
+#[derive(Debug)]
+pub struct NewPlan<'a> {
+    pub name: &'a str,
+    pub part: &'a str,
+    pub target: i16,
+    pub due: NaiveDate,
+    pub score_then: f64,
+    pub score_planned: f64,
+    pub at_least: i32,
+    /// In the order in which they gain most.
+    pub fixes: &'a [FixId],
+    pub made_by: PersonId,
+}
+
+/// Keeps a plan.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn keep(tx: &mut TenantTx, new: &NewPlan<'_>, mint: &Mint) -> Result<PlanId, StoreError> {
+    let id = PlanId::mint(mint);
+    sqlx::query(
+        "insert into plans (tenant_id, plan_id, name, part, target, due, score_then, score_planned, at_least, made_by, made_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(tx.tenant().0)
+    .bind(id.0)
+    .bind(new.name)
+    .bind(new.part)
+    .bind(new.target)
+    .bind(new.due)
+    .bind(new.score_then)
+    .bind(new.score_planned)
+    .bind(new.at_least)
+    .bind(new.made_by.0)
+    .bind(mint.now())
+    .execute(tx.conn())
+    .await?;
+    sqlx::query(
+        "insert into plan_fixes (tenant_id, plan_id, fix_id, place)
+         select $1, $2, fix_id, place from unnest($3::uuid[]) with ordinality as f (fix_id, place)",
+    )
+    .bind(tx.tenant().0)
+    .bind(id.0)
+    .bind(new.fixes.iter().map(|fix| fix.0).collect::<Vec<_>>())
+    .execute(tx.conn())
+    .await?;
+    Ok(id)
+}
+
+/// A plan as it was kept, with how far it has come.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct PlanRow {
+    pub plan_id: Uuid,
+    pub name: String,
+    pub part: String,
+    pub target: i16,
+    pub due: NaiveDate,
+    pub score_then: f64,
+    pub score_planned: f64,
+    pub at_least: i32,
+    pub made_by: Option<String>,
+    pub made_at: DateTime<Utc>,
+    pub fixes: i64,
+    /// Of those, the ones of which nothing is open any more.
+    pub done: i64,
+}
+
+macro_rules! plan_rows {
+    ($rest:literal) => {
+        concat!(
+            "select l.plan_id, l.name, l.part, l.target, l.due, l.score_then, l.score_planned, l.at_least,
+                 (select p.name from members m join people p on p.person_id = m.person_id
+                  where m.tenant_id = $1 and m.person_id = l.made_by) as made_by, l.made_at, n.fixes, n.done
+             from plans l
+             cross join lateral (
+                 select count(*) as fixes, count(*) filter (where coalesce(f.open_findings, 0) = 0) as done
+                 from plan_fixes x left join fixes f on f.tenant_id = $1 and f.fix_id = x.fix_id
+                 where x.tenant_id = $1 and x.plan_id = l.plan_id
+             ) n
+             where l.tenant_id = $1 ",
+            $rest
+        )
+    };
+}
+
+/// The plans that were made last, newest first; at most twenty.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn latest(tx: &mut TenantTx) -> Result<Vec<PlanRow>, StoreError> {
+    let rows = sqlx::query_as(plan_rows!("order by l.made_at desc, l.plan_id limit 20"))
+        .bind(tx.tenant().0)
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(rows)
+}
+
+/// One plan.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when this tenant has none of that id.
+pub async fn get(tx: &mut TenantTx, plan: PlanId) -> Result<PlanRow, StoreError> {
+    let row = sqlx::query_as(plan_rows!("and l.plan_id = $2"))
+        .bind(tx.tenant().0)
+        .bind(plan.0)
+        .fetch_optional(tx.conn())
+        .await?;
+    row.ok_or(StoreError::NotFound)
+}
+
+/// The fixes of a plan that are there still, in its order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn fixes(tx: &mut TenantTx, plan: PlanId) -> Result<Vec<FixRow>, StoreError> {
+    let rows = sqlx::query_as(fix_rows!(
+        "",
+        "plan_fixes x join fixes f on f.tenant_id = $1 and f.fix_id = x.fix_id",
+        "where x.tenant_id = $1 and x.plan_id = $2 order by x.place"
+    ))
+    .bind(tx.tenant().0)
+    .bind(plan.0)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// Forgets a plan.
+///
+/// # Errors
+/// [`StoreError::NotFound`] when this tenant has none of that id.
+pub async fn remove(tx: &mut TenantTx, plan: PlanId) -> Result<(), StoreError> {
+    sqlx::query("delete from plan_fixes where tenant_id = $1 and plan_id = $2")
+        .bind(tx.tenant().0)
+        .bind(plan.0)
+        .execute(tx.conn())
+        .await?;
+    let done = sqlx::query("delete from plans where tenant_id = $1 and plan_id = $2")
+        .bind(tx.tenant().0)
+        .bind(plan.0)
+        .execute(tx.conn())
+        .await?;
+    if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+}
+
+/// Open findings that an exception would take out: those of a check, of one exposure and source or of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excepted {
+    pub check: String,
+    pub exposure: Option<Exposure>,
+    pub source: Option<SourceId>,
+}
+
+/// How many open findings each of these is, and their loss; in the same order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn excepted(tx: &mut TenantTx, all: &[Excepted]) -> Result<Vec<(i64, i64)>, StoreError> {
+    let rows = sqlx::query_as(
+        "select coalesce(sum(c.findings), 0)::bigint, coalesce(sum(c.loss), 0)::bigint
+         from unnest($2::text[], $3::text[], $4::uuid[]) with ordinality as e (check_id, exposure, source_id, place)
+         left join finding_counts c on c.tenant_id = $1 and c.check_id = e.check_id and c.state = 'open'
+             and (e.exposure is null or c.exposure = e.exposure) and (e.source_id is null or c.source_id = e.source_id)
+         group by e.place order by e.place",
+    )
+    .bind(tx.tenant().0)
+    .bind(all.iter().map(|one| one.check.clone()).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.exposure.map(Exposure::as_str)).collect::<Vec<_>>())
+    .bind(all.iter().map(|one| one.source.map(|source| source.0)).collect::<Vec<_>>())
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// The most overdue findings of fixes that are counted.
+pub const MOST_OVERDUE: i64 = 10_000;
+
+/// How many open findings of these fixes should have been closed by now; [`MOST_OVERDUE`] stands for more.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn overdue(tx: &mut TenantTx, fixes: &[FixId], now: DateTime<Utc>) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar(
+        "select count(*) from (
+             select 1 from fixes x join findings f on f.tenant_id = $1 and f.fix_id = x.fix_id and f.state = 'open'
+             where x.tenant_id = $1 and x.fix_id = any($2) and x.due_at < $3 and f.due_at < $3 limit $4
+         ) late",
+    )
+    .bind(tx.tenant().0)
+    .bind(fixes.iter().map(|fix| fix.0).collect::<Vec<_>>())
+    .bind(now)
+    .bind(MOST_OVERDUE)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(count)
+}

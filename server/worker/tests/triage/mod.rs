@@ -1,0 +1,296 @@
+//! What people say of findings, and what a run makes of it.
+
+use crate::estate::{ACCOUNT, Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
+use chrono::{DateTime, Utc};
+use plumbline_core::id::{FindingId, PersonId, TenantId};
+use plumbline_core::risk::Exposure;
+use plumbline_core::scope::Outcome;
+use plumbline_core::triage::Move;
+use plumbline_core::triage::sla::Policy;
+use plumbline_core::verdict::Severity;
+use plumbline_store::job::{self, Task};
+use plumbline_store::triage::{self, Change};
+use plumbline_store::{finding, inbox, reconcile};
+use sqlx::{AssertSqlSafe, PgPool};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Makes a member of the estate's tenant.
+pub(crate) async fn member(estate: &Estate, number: u128, email: &str) -> PersonId {
+    let (person, tenant) = (Uuid::from_u128(number), estate.tenant);
+    let sql = format!(
+        "insert into people (person_id, email, name, created_at) values ('{person}', '{email}', 'Somebody', now());
+         insert into members (tenant_id, person_id, role, joined_at) values ('{tenant}', '{person}', 'analyst', now())"
+    );
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&estate.pool).await.expect("a member");
+    PersonId(person)
+}
+
+async fn change(estate: &Estate, by: PersonId, change: &Change) -> i64 {
+    let found: Vec<Uuid> =
+        sqlx::query_scalar("select finding_id from findings").fetch_all(&estate.pool).await.expect("findings");
+    let found: Vec<FindingId> = found.into_iter().map(FindingId).collect();
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    reconcile::lock(&mut tx).await.expect("locked");
+    finding::ticked(&mut tx, &found).await.expect("chosen");
+    let done = triage::apply(&mut tx, change, None, by, "", estate.worker.mint.now()).await.expect("changed");
+    tx.commit().await.expect("kept");
+    done.changed
+}
+
+async fn stage(estate: &Estate, name: &str) -> String {
+    sqlx::query_scalar(
+        "select f.stage from findings f join resources r using (tenant_id, resource_id) where r.name = $1",
+    )
+    .bind(name)
+    .fetch_one(&estate.pool)
+    .await
+    .expect("a finding")
+}
+
+async fn told(estate: &Estate) -> Vec<(Uuid, String)> {
+    sqlx::query_as("select person_id, kind from inbox order by item_no").fetch_all(&estate.pool).await.expect("items")
+}
+
+async fn events(estate: &Estate) -> Vec<String> {
+    sqlx::query_scalar("select event from finding_events order by event_no")
+        .fetch_all(&estate.pool)
+        .await
+        .expect("events")
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_claim_is_proven_by_the_run_that_sees_it_fixed(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let ann = member(&estate, 1, "ann@example.com").await;
+    estate.run(all_read(&[bucket("a", false)])).await;
+    assert_eq!(change(&estate, ann, &Change::Move(Move::Claim)).await, 1);
+    assert_eq!(stage(&estate, "a").await, "awaiting_proof");
+
+    estate.run(all_read(&[bucket("a", true)])).await;
+
+    assert_eq!(stage(&estate, "a").await, "resolved");
+    assert_eq!(told(&estate).await, [(ann.0, "proven".to_owned())]);
+    assert_eq!(events(&estate).await, ["opened", "claimed", "resolved"]);
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn a_claim_is_refuted_by_the_run_that_still_sees_it_fail(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let (ann, bo) = (member(&estate, 1, "ann@example.com").await, member(&estate, 2, "bo@example.com").await);
+    estate.run(all_read(&[bucket("a", false), bucket("b", false)])).await;
+    change(&estate, bo, &Change::Assign { team: None, assignee: Some(bo) }).await;
+    assert_eq!(change(&estate, ann, &Change::Move(Move::Claim)).await, 2);
+
+    estate.run(all_read(&[bucket("a", false), bucket("b", false)])).await;
+
+    assert_eq!((stage(&estate, "a").await, stage(&estate, "b").await), ("reopened".to_owned(), "reopened".to_owned()));
+    let refuted = "refuted".to_owned();
+    assert_eq!(
+        told(&estate).await,
+        [(ann.0, refuted.clone()), (bo.0, refuted)],
+        "one line a person, however many there are"
+    );
+    let again = events(&estate).await;
+    estate.run(all_read(&[bucket("a", false), bucket("b", false)])).await;
+    assert_eq!(events(&estate).await, again, "and it is refuted once");
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn what_was_not_read_refutes_nothing(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let ann = member(&estate, 1, "ann@example.com").await;
+    estate.run(all_read(&[bucket("a", false)])).await;
+    change(&estate, ann, &Change::Move(Move::Claim)).await;
+
+    let denied = Outcome::Denied { permission: "s3:ListAllMyBuckets".to_owned(), detail: "AccessDenied".to_owned() };
+    estate
+        .run(vec![
+            Step::Plan(buckets()),
+            Step::Plan(account_settings()),
+            Step::See(Box::new(settings())),
+            Step::End(account_settings(), Outcome::Complete),
+            Step::End(buckets(), denied),
+        ])
+        .await;
+    assert_eq!(stage(&estate, "a").await, "awaiting_proof", "the scope was refused");
+    estate.run(all_read(&[bucket_unreadable("a")])).await;
+    assert_eq!(stage(&estate, "a").await, "awaiting_proof", "the check could not decide");
+    assert!(told(&estate).await.is_empty());
+
+    estate.run(all_read(&[bucket("a", false)])).await;
+    assert_eq!(stage(&estate, "a").await, "reopened");
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn work_on_a_finding_ends_when_it_is_resolved(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let ann = member(&estate, 1, "ann@example.com").await;
+    estate.run(all_read(&[bucket("a", false)])).await;
+    assert_eq!(stage(&estate, "a").await, "open");
+    change(&estate, ann, &Change::Move(Move::Start)).await;
+    estate.run(all_read(&[bucket("a", false)])).await;
+    assert_eq!(stage(&estate, "a").await, "in_progress", "a run changes nothing of it");
+
+    estate.run(all_read(&[bucket("a", true)])).await;
+    estate.run(all_read(&[bucket("a", false)])).await;
+    assert_eq!(stage(&estate, "a").await, "reopened");
+    assert_eq!(change(&estate, ann, &Change::Move(Move::Start)).await, 1);
+    assert_eq!(change(&estate, ann, &Change::Move(Move::Start)).await, 0, "it is begun already");
+    assert_eq!(change(&estate, ann, &Change::Move(Move::Stop)).await, 1);
+    assert_eq!(stage(&estate, "a").await, "reopened");
+}
+
+async fn due(estate: &Estate, name: &str) -> Option<DateTime<Utc>> {
+    sqlx::query_scalar(
+        "select f.due_at from findings f join resources r using (tenant_id, resource_id) where r.name = $1",
+    )
+    .bind(name)
+    .fetch_one(&estate.pool)
+    .await
+    .expect("a finding")
+}
+
+/// The sums of due dates, and what they must be.
+async fn due_sums(estate: &Estate) -> [Vec<(DateTime<Utc>, i64)>; 2] {
+    let of = |sql: &'static str| sqlx::query_as(sql).fetch_all(&estate.pool);
+    let kept = of("select due_at, findings from due_counts where findings <> 0 order by 1").await.expect("sums");
+    let counted =
+        of("select due_at, count(*) from findings where state = 'open' and due_at is not null group by 1 order by 1");
+    [kept, counted.await.expect("counts")]
+}
+
+async fn work(estate: &Estate, task: &Task) {
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    job::enqueue(&mut tx, task, estate.worker.mint.now(), &estate.worker.mint).await.expect("queued");
+    tx.commit().await.expect("kept");
+    while estate.worker.work_once(&CancellationToken::new()).await.expect("worked") {}
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn findings_are_due_by_the_policy_when_they_open_and_when_it_changes(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let ann = member(&estate, 1, "ann@example.com").await;
+    estate.run(all_read(&[bucket("a", false), bucket("b", false)])).await;
+    let opened = estate.worker.mint.now();
+    let (severity, exposure): (String, String) =
+        sqlx::query_as("select severity, exposure from findings limit 1").fetch_one(&estate.pool).await.expect("one");
+    let (severity, exposure) = (Severity::parse(&severity).expect("one"), Exposure::parse(&exposure).expect("one"));
+    let at_end = |days: i64| {
+        let day = opened.date_naive() + chrono::Days::new(u64::try_from(days).expect("days") + 1);
+        Some(day.and_hms_opt(0, 0, 0).expect("midnight").and_utc())
+    };
+    let days = Policy::default().days(severity, exposure).expect("a term");
+    assert_eq!(due(&estate, "a").await, at_end(days.into()));
+
+    let by_hand = at_end(2);
+    let chosen: Uuid = sqlx::query_scalar(
+        "select finding_id from findings f join resources r using (tenant_id, resource_id) where r.name = 'b'",
+    )
+    .fetch_one(&estate.pool)
+    .await
+    .expect("b");
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    reconcile::lock(&mut tx).await.expect("locked");
+    finding::ticked(&mut tx, &[FindingId(chosen)]).await.expect("chosen");
+    triage::apply(&mut tx, &Change::Due(by_hand), None, ann, "", opened).await.expect("changed");
+    let five = Policy::of(|_, _| Some(5));
+    triage::keep_policy(&mut tx, &five).await.expect("kept");
+    tx.commit().await.expect("kept");
+    work(&estate, &Task::ApplyDue).await;
+
+    assert_eq!((due(&estate, "a").await, due(&estate, "b").await), (at_end(5), by_hand));
+    let [kept, counted] = due_sums(&estate).await;
+    assert_eq!(kept, counted);
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    let later = opened + chrono::TimeDelta::days(4);
+    assert_eq!(triage::overdue(&mut tx, later).await.expect("a sum"), 1, "what is due by hand is late");
+    let preview = triage::preview_policy(&mut tx, &Policy::of(|_, _| Some(3)), later).await.expect("a preview");
+    assert_eq!((preview.late, preview.more), (1, false), "the other would be late at once");
+    drop(tx);
+
+    estate.run(all_read(&[bucket("a", true), bucket("b", true)])).await;
+    assert!(due_sums(&estate).await.iter().all(Vec::is_empty), "what is resolved is not due");
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn findings_belong_to_whom_the_last_rule_that_matches_names(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let ann = member(&estate, 1, "ann@example.com").await;
+    let team = Uuid::from_u128(77);
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    let now = estate.worker.mint.now();
+    triage::create_team(&mut tx, team, "Payments", now).await.expect("a team");
+    let text = format!("{ACCOUNT}/ @payments\nname:web-* kind:aws.s3.* @ann\ntag:team=shop @payments @ann");
+    assert_eq!(triage::keep_rules(&mut tx, &text, now).await.expect("kept"), 3);
+    let refused = triage::keep_rules(&mut tx, "* @nobody", now).await.expect_err("a name that is nobody's");
+    assert!(refused.to_string().starts_with("Line 1: nobody here is called “nobody”"), "{refused}");
+    tx.commit().await.expect("kept");
+    let mut tagged = bucket("tagged", false);
+    tagged.tags.insert("team".to_owned(), "shop".to_owned());
+
+    estate.run(all_read(&[bucket("api", false), bucket("web-1", false), tagged])).await;
+
+    let expected = vec![
+        ("api".to_owned(), Some(team), None),
+        ("tagged".to_owned(), Some(team), Some(ann.0)),
+        ("web-1".to_owned(), None, Some(ann.0)),
+    ];
+    assert_eq!(owners(&estate).await, expected);
+
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    triage::keep_rules(&mut tx, "* @ann", now).await.expect("kept");
+    tx.commit().await.expect("kept");
+    work(&estate, &Task::ApplyOwners).await;
+    assert!(owners(&estate).await.iter().all(|(_, team, person)| team.is_none() && *person == Some(ann.0)));
+
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    let (_, _, fix): (String, Uuid, Uuid) = sqlx::query_as("select state, finding_id, fix_id from findings limit 1")
+        .fetch_one(&estate.pool)
+        .await
+        .expect("one");
+    let owner = triage::fix_owner(&mut tx, plumbline_core::id::FixId(fix)).await.expect("an owner");
+    assert_eq!((owner.team_id, owner.assignee_id), (None, Some(ann.0)));
+    drop(tx);
+    sqlx::query("update members set role = 'owner'").execute(&estate.pool).await.expect("an owner");
+    member(&estate, 3, "owner@example.com").await;
+    sqlx::query("update members set role = 'owner'").execute(&estate.pool).await.expect("owners");
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    plumbline_store::tenant::member::remove(&mut tx, ann).await.expect("gone");
+    tx.commit().await.expect("kept");
+    assert!(owners(&estate).await.iter().all(|(_, _, person)| person.is_none()), "what was theirs is nobody's");
+}
+
+async fn owners(estate: &Estate) -> Vec<(String, Option<Uuid>, Option<Uuid>)> {
+    sqlx::query_as(
+        "select r.name, f.team_id, f.assignee_id from findings f join resources r using (tenant_id, resource_id)
+         where r.kind = 'aws.s3.bucket' order by r.name",
+    )
+    .fetch_all(&estate.pool)
+    .await
+    .expect("findings")
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn each_morning_people_are_told_what_is_late_and_mailed_once(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let ann = member(&estate, 1, "ann@example.com").await;
+    estate.run(all_read(&[bucket("a", false), bucket("b", false)])).await;
+    change(&estate, ann, &Change::Assign { team: None, assignee: Some(ann) }).await;
+    estate.clock.advance(chrono::TimeDelta::days(400));
+    let now = estate.worker.mint.now();
+
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    inbox::remind(&mut tx, now).await.expect("reminded");
+    inbox::digest(&mut tx, now).await.expect("digested");
+    inbox::digest(&mut tx, now).await.expect("digested");
+    let mails = inbox::waiting(&mut tx, now).await.expect("mails");
+
+    assert_eq!(mails.len(), 1, "the second digest has nothing new");
+    assert_eq!((mails[0].email.as_str(), mails[0].lines.len()), ("ann@example.com", 1));
+    assert_eq!(mails[0].lines[0].subject, "Of your findings 2 are late and 0 are due within three days");
+    assert_eq!(inbox::unread(&mut tx, ann).await.expect("a count"), 1);
+    let stranger = estate.database.tenant(TenantId(Uuid::from_u128(5))).await;
+    let mut other = stranger.expect("a door");
+    assert!(inbox::waiting(&mut other, now).await.expect("mails").is_empty());
+}

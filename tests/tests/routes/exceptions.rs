@@ -1,0 +1,157 @@
+//! The register of exceptions: asked for by one, approved by another.
+
+use plumbline_core::risk::Exposure;
+use plumbline_core::verdict::Verdict;
+use plumbline_tests::TestApp;
+use plumbline_tests::builders::{Estate, NewResource, check};
+use serde_json::json;
+use sqlx::PgPool;
+
+const WHY: &str = "Rebuilt from nothing every night";
+
+/// Three failures: two on things called sandbox, one of which is tagged, and one on the edge.
+async fn three(app: &TestApp) {
+    let estate = Estate::of(app).await;
+    let tagged = NewResource { tags: json!({ "team": "lab" }), ..NewResource::of(check(0), "sandbox-a") };
+    let exposed = NewResource { exposure: Exposure::Internet, ..NewResource::of(check(0), "edge") };
+    for new in [tagged, NewResource::of(check(0), "sandbox-b"), exposed] {
+        let resource = estate.resource(&new).await;
+        estate.verdict(resource, check(0), Verdict::Fail).await;
+    }
+    estate.add_up(40.0).await;
+}
+
+async fn open(app: &TestApp) -> i64 {
+    sqlx::query_scalar("select count(*) from findings where state = 'open'")
+        .fetch_one(&app.pool)
+        .await
+        .expect("a count")
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_filter_is_previewed_asked_for_and_approved_by_somebody_else(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    three(&app).await;
+    let (mut analyst, mut ciso) = (app.analyst().await, app.ciso().await);
+    let filter = [("pattern", "sandbox-*"), ("reason", WHY), ("days", "30"), ("as_kind", "accepted_risk")];
+
+    let preview = [&filter[..], &[("step", "preview")]].concat();
+    let shown = analyst.submit("/exceptions/new", "/exceptions", &preview).await;
+    assert_eq!(shown.status, 200, "{}", shown.body);
+    assert_eq!(shown.texts(".figures .figure")[0], "2 findings");
+    assert_eq!(shown.texts("#reason"), [WHY], "what was typed is kept");
+    assert_eq!(shown.texts("[aria-labelledby=effect-title] .list-line").len(), 2);
+
+    let asked = analyst.submit("/exceptions/new", "/exceptions", &[&filter[..], &[("step", "ask")]].concat()).await;
+    let path = asked.location().to_owned();
+    assert_eq!((asked.status, open(&app).await), (303, 3), "asking moves nothing: {}", asked.body);
+    assert_eq!(analyst.submit(&path, &format!("{path}/approve"), &[]).await.status, 403);
+    assert!(ciso.get("/exceptions?standing=waiting").await.texts("tbody .cell-sub")[0].contains(WHY));
+
+    let approved = ciso.submit(&path, &format!("{path}/approve"), &[]).await;
+    assert_eq!((approved.status, open(&app).await), (303, 1), "{}", approved.body);
+    let one = ciso.get(&path).await;
+    assert_eq!(one.texts("[aria-labelledby=covers-title] .list-line").len(), 2);
+    assert!(one.texts(".timeline li")[0].starts_with("Approved by ciso"));
+    let csv = app.auditor().await.get("/exceptions/export.csv").await;
+    assert!(
+        csv.body.lines().nth(1).is_some_and(|line| line.contains("\"in_force\"") && line.contains(WHY)),
+        "{}",
+        csv.body
+    );
+
+    let ended = ciso.submit(&path, &format!("{path}/end"), &[]).await;
+    assert_eq!((ended.status, open(&app).await), (303, 3));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn nobody_approves_their_own_unless_they_are_alone_and_an_owner_said_so(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    three(&app).await;
+    let mut owner = app.owner().await;
+    let fields = [("account", "111122223333"), ("reason", WHY), ("days", "9"), ("step", "ask")];
+    let path = owner.submit("/exceptions/new", "/exceptions", &fields).await.location().to_owned();
+
+    owner.submit(&path, &format!("{path}/approve"), &[]).await;
+    assert_eq!(open(&app).await, 3);
+    assert!(owner.get(&path).await.body.contains("You asked for it yourself"));
+
+    let off = owner.submit("/exceptions", "/exceptions/four-eyes", &[("four_eyes", "off")]).await;
+    assert_eq!(off.status, 303);
+    let mut ciso = app.ciso().await;
+    assert_eq!(ciso.send_form("/exceptions/four-eyes", &[("four_eyes", "on")]).await.status, 403);
+    owner.submit(&path, &format!("{path}/approve"), &[]).await;
+    assert_eq!(open(&app).await, 3, "with a second approver it counts for nothing");
+    ciso.submit(&path, &format!("{path}/approve"), &[]).await;
+    assert_eq!(open(&app).await, 0);
+    assert!(owner.get("/exceptions").await.body.contains("over-broad"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_request_is_refused_with_a_reason_or_withdrawn_by_who_made_it(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    three(&app).await;
+    let (mut analyst, mut ciso) = (app.analyst().await, app.ciso().await);
+    let fields = [("tag", "team=lab"), ("reason", WHY), ("days", "9"), ("step", "ask")];
+    let mut ask = async || analyst.submit("/exceptions/new", "/exceptions", &fields).await.location().to_owned();
+    let (first, second) = (ask().await, ask().await);
+
+    let bare = ciso.submit(&first, &format!("{first}/refuse"), &[("reason", "no")]).await;
+    assert_eq!((bare.status, bare.texts(".field-error").len(), bare.texts("#reason")), (422, 1, vec!["no".to_owned()]));
+    let refused = ciso.submit(&first, &format!("{first}/refuse"), &[("reason", "It holds customers' data")]).await;
+    assert_eq!(refused.status, 303);
+    assert!(ciso.get(&first).await.texts(".timeline li")[0].contains("It holds customers' data"));
+    assert_eq!(ciso.send_form(&format!("{second}/withdraw"), &[]).await.status, 409, "somebody else's");
+    assert_eq!(analyst.submit(&second, &format!("{second}/withdraw"), &[]).await.status, 303);
+    ciso.send_form(&format!("{second}/approve"), &[]).await;
+    assert_eq!(open(&app).await, 3);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_attachment_is_known_by_its_bytes_and_only_ever_downloaded(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    three(&app).await;
+    let mut analyst = app.analyst().await;
+    let fields = [("subject", "CVE-2031-0001"), ("reason", WHY), ("days", "9"), ("step", "ask")];
+
+    let odd = analyst.upload("/exceptions/new", "/exceptions", &fields, b"MZ\x90\0program").await;
+    let huge = analyst.upload("/exceptions/new", "/exceptions", &fields, &vec![b'a'; (1 << 20) + 1]).await;
+    assert_eq!((odd.status, huge.status), (422, 422));
+    let asked = analyst.upload("/exceptions/new", "/exceptions", &fields, b"%PDF-1.7 approved").await;
+
+    let file = analyst.get(&format!("{}/attachment", asked.location())).await;
+    assert_eq!((file.header("content-type"), file.body.as_str()), (Some("application/pdf"), "%PDF-1.7 approved"));
+    assert_eq!(file.header("content-disposition"), Some("attachment; filename=\"attachment.pdf\""));
+    assert_eq!(file.header("x-content-type-options"), Some("nosniff"));
+    let renewed =
+        analyst.get(&format!("/exceptions/new?renew={}", asked.location().trim_start_matches("/exceptions/"))).await;
+    assert_eq!(
+        (renewed.texts("#reason"), renewed.attribute("#subject", "value")),
+        (vec![WHY.to_owned()], Some("CVE-2031-0001".to_owned()))
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_is_typed_wrongly_is_said_beside_its_field(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    three(&app).await;
+    let mut analyst = app.analyst().await;
+
+    let fields = [("tag", "lab"), ("reason", "short"), ("days", "366"), ("step", "ask")];
+    let wrong = analyst.submit("/exceptions/new", "/exceptions", &fields).await;
+    let nothing = analyst.submit("/exceptions/new", "/exceptions", &[("step", "preview")]).await;
+
+    assert_eq!((wrong.status, wrong.texts(".field-error").len()), (422, 3), "{}", wrong.body);
+    assert_eq!(wrong.attribute("#tag", "value").as_deref(), Some("lab"));
+    assert!(nothing.texts(".field-error")[0].contains("at least one"));
+    let (finding,): (uuid::Uuid,) =
+        sqlx::query_as("select finding_id from findings limit 1").fetch_one(&app.pool).await.expect("a finding");
+    let (form, finding) = (format!("/exceptions/new?finding={finding}"), finding.to_string());
+    let sound = [("finding", finding.as_str()), ("reason", WHY), ("days", "9"), ("step", "ask")];
+    assert_eq!(analyst.submit(&form, "/exceptions", &sound).await.status, 303);
+    let again = analyst.submit(&form, "/exceptions", &sound).await;
+    assert_eq!((again.status, again.texts("#reason")), (422, vec![WHY.to_owned()]), "{}", again.body);
+    assert!(again.texts(".flash-bad")[0].contains("waits for approval already"));
+    let none = "/exceptions/new?finding=01900000-0000-7000-8000-000000000000";
+    assert_eq!(analyst.get(none).await.status, 404);
+}

@@ -1,0 +1,56 @@
+//! What if: the score before anything is done.
+
+use plumbline_core::verdict::Verdict;
+use plumbline_tests::TestApp;
+use plumbline_tests::builders::{Estate, NewResource, check};
+use sqlx::PgPool;
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_draft_shows_what_becomes_of_the_score_and_writes_nothing(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let estate = Estate::of(&app).await;
+    let other = (1..200).map(check).find(|one| one.fix.key != check(0).fix.key).expect("another fix");
+    for one in [check(0), other] {
+        let resource = estate.resource(&NewResource::of(one, &one.id)).await;
+        estate.verdict(resource, one, Verdict::Fail).await;
+    }
+    estate.add_up(60.0).await;
+    sqlx::query("update findings set due_at = '2026-01-01'").execute(&app.pool).await.expect("overdue");
+    sqlx::query("update fixes set due_at = '2026-01-01'").execute(&app.pool).await.expect("overdue");
+    let mut analyst = app.analyst().await;
+
+    let empty = analyst.get("/what-if").await;
+    assert!(empty.texts("#outcome-title").is_empty());
+
+    let fixed = analyst.get(&format!("/what-if?fix={}&target=100", estate.fix(check(0)))).await;
+    assert_eq!(fixed.texts("#outcome-title"), ["Then"]);
+    assert_eq!(fixed.texts(".figures .badge"), ["not reached"]);
+    assert!(fixed.texts(".figures > div")[2].ends_with('1'), "{:?}", fixed.texts(".figures > div"));
+
+    let both = format!("/what-if?fix={}&except={}&target=100", estate.fix(check(0)), other.id);
+    let both = analyst.get(&both).await;
+    assert_eq!(both.texts(".figures .badge"), ["reached"]);
+    let figures = both.texts(".figures .figure");
+    assert!(figures[0].ends_with("100.0") && !figures[1].ends_with("100.0"), "accepted risk stays gross: {figures:?}");
+    assert_eq!(both.texts(".list-line .button").len(), 2);
+
+    let states: i64 = sqlx::query_scalar("select count(*) from findings where state <> 'open'")
+        .fetch_one(&app.pool)
+        .await
+        .expect("n");
+    assert_eq!(states, 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn another_tenants_fix_is_no_part_of_a_draft(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let other = app.another_tenant("Quiet Cove").await;
+    let estate = Estate::in_tenant(&app, other.id).await;
+    let resource = estate.resource(&NewResource::of(check(0), "one")).await;
+    estate.verdict(resource, check(0), Verdict::Fail).await;
+    estate.add_up(60.0).await;
+
+    let page = app.analyst().await.get(&format!("/what-if?fix={}&fix=nonsense", estate.fix(check(0)))).await;
+
+    assert_eq!((page.status, page.texts(".list-line").len()), (200, 0));
+}
