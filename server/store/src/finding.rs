@@ -1,5 +1,6 @@
 //! Findings: one with its story, and where to find the lists.
 
+mod arms;
 mod chosen;
 mod facets;
 mod filter;

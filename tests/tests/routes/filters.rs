@@ -277,19 +277,6 @@ async fn a_mistake_is_named_with_what_was_meant_and_keeps_what_was_typed(pool: P
     estate(&app).await;
     let mut analyst = app.analyst().await;
 
-    if let Ok(folder) = std::env::var("DUMP") {
-        for (name, path) in [
-            ("list", "/findings?q=state%3Aany"),
-            ("wrong", "/findings?q=severty%3Ahigh"),
-            ("filter", "/findings/filter"),
-            ("views", "/views"),
-        ] {
-            analyst
-                .submit("/views", "/views", &[("name", "Exploited"), ("q", "likelihood>=likely"), ("shared", "yes")])
-                .await;
-            std::fs::write(format!("{folder}/{name}.html"), analyst.get(path).await.body).expect("a page");
-        }
-    }
     let page = analyst.get("/findings?q=severty%3Ahigh").await;
     assert_eq!(page.attribute("#q", "value").as_deref(), Some("severty:high"));
     assert!(page.texts("#filter-says")[0].contains("Did you mean “severity”?"));

@@ -1,6 +1,6 @@
 //! The sums behind the facets of the list.
 
-use super::meaning::checks_of;
+use super::checks::checks_of;
 use super::query::{FACETS, Query};
 use crate::facets::{self, Chip, Choice};
 use crate::{text, words};

@@ -1,5 +1,6 @@
 //! What a filter means for one tenant: its words turned into what the store understands.
 
+use super::checks::{checks_of, is_of_check};
 use super::query::Query;
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::filter::{Asks, Field, Filter, Mistake, Relation, Word, hours, nearest};
@@ -14,7 +15,7 @@ use std::collections::BTreeSet;
 /// Resources that a search text is looked up in.
 const FOUND: i64 = 200;
 /// Values of a facet that a pattern is tried on.
-const KNOWN: i64 = 20_000;
+pub(super) const KNOWN: i64 = 20_000;
 
 /// Who reads the list, and when.
 #[derive(Debug, Clone, Copy)]
@@ -277,62 +278,6 @@ impl Meant<'_> {
     }
 }
 
-/// The checks that the filter's words about checks leave, without those about some fields; of all checks that the
-/// catalogue has or a finding names.
-pub(super) async fn checks_of(
-    tx: &mut TenantTx,
-    catalogue: &Catalogue,
-    filter: &Filter,
-    but: &[Field],
-) -> Result<Vec<String>, StoreError> {
-    let words: Vec<&Word> = filter
-        .words
-        .iter()
-        .filter(|word| {
-            word.field().is_some_and(|field| (is_of_check(field) || field == Field::Severity) && !but.contains(&field))
-        })
-        .collect();
-    let mut known: BTreeSet<String> = catalogue.checks().map(|check| check.id.clone()).collect();
-    known.extend(finding::values(tx, "check", KNOWN).await?.into_iter().map(|count| count.value));
-    for word in words {
-        let admitted = admitted(word, catalogue, filter, &known);
-        known.retain(|check| admitted.contains(check) != word.not);
-    }
-    Ok(known.into_iter().collect())
-}
-
-/// The checks that a word names, whether it wants them or not.
-fn admitted(word: &Word, catalogue: &Catalogue, filter: &Filter, known: &BTreeSet<String>) -> BTreeSet<String> {
-    let of_check = |admits: &dyn Fn(&plumbline_policy::Check) -> bool| {
-        catalogue.checks().filter(|check| admits(check)).map(|check| check.id.clone()).collect()
-    };
-    let wanted = |text: &str| values(word).iter().any(|value| means(value, text));
-    match word.field() {
-        Some(Field::Check) => known.iter().filter(|check| wanted(check)).cloned().collect(),
-        Some(Field::Key) => of_check(&|check| wanted(check.layer.as_str())),
-        Some(Field::Kind) => of_check(&|check| wanted(&check.resource)),
-        // A negated comparison is taken back here, for the caller negates it.
-        Some(Field::Severity) => of_check(&|check| word.admits(check.severity.as_str()) != word.not),
-        Some(Field::Framework) => {
-            let frameworks = catalogue.frameworks().filter(|framework| wanted(&framework.id));
-            frameworks.flat_map(|framework| &framework.controls).flat_map(|control| control.checks.clone()).collect()
-        }
-        Some(Field::Control) => {
-            let named: Vec<String> = filter.chosen(Field::Framework);
-            let frameworks = catalogue
-                .frameworks()
-                .filter(|framework| named.is_empty() || named.iter().any(|name| means(name, &framework.id)));
-            let controls = frameworks.flat_map(|framework| &framework.controls);
-            controls.filter(|control| wanted(&control.id)).flat_map(|control| control.checks.clone()).collect()
-        }
-        _ => BTreeSet::new(),
-    }
-}
-
-fn is_of_check(field: Field) -> bool {
-    matches!(field, Field::Check | Field::Key | Field::Kind | Field::Framework | Field::Control)
-}
-
 /// What a text is found in: titles and ids of checks, names and uids of resources.
 async fn found(tx: &mut TenantTx, catalogue: &Catalogue, text: &str) -> Result<Search, StoreError> {
     let wanted = text.to_lowercase();
@@ -366,7 +311,7 @@ fn parsed<T: PartialEq>(words: &[String], parse: impl Fn(&str) -> Option<T>) -> 
     values
 }
 
-fn values(word: &Word) -> &[String] {
+pub(super) fn values(word: &Word) -> &[String] {
     match &word.asks {
         Asks::Value(_, _, values) => values,
         Asks::Text(_) | Asks::Flag(_) => &[],
@@ -382,7 +327,7 @@ fn meets(word: &Word, text: &str) -> bool {
 }
 
 /// Whether a value means a text: it is the text, or a pattern of it.
-fn means(value: &str, text: &str) -> bool {
+pub(super) fn means(value: &str, text: &str) -> bool {
     value == text || (glob::is_pattern(value) && glob::matches(value, text))
 }
 
