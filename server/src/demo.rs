@@ -36,7 +36,7 @@ const TEAMS: [(&str, Role); 2] = [("Platform", Role::Analyst), ("Shop", Role::Ow
 const OWNERS: &str =
     "# The last line that matches wins.\n* @Platform\nkind:image @Shop\nkind:kubernetes.workload @Shop\n";
 /// The tag by whose values there are scores.
-const GROUP: &str = "environment";
+const GROUP: &str = "team";
 const POLL_SECONDS: i32 = 60;
 /// The machine reports once a start, and is out of sight three days later.
 const HOST_POLL_SECONDS: i32 = 86_400;

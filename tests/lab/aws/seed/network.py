@@ -7,7 +7,8 @@ ANY6 = [{"CidrIpv6": "::/0"}]
 
 
 def named(kind, name):
-    return [{"ResourceType": kind, "Tags": tags(Name=name)}]
+    team = "payments" if name in ("ledger", "main") else "shop"
+    return [{"ResourceType": kind, "Tags": tags(Name=name, team=team)}]
 
 
 def vpc(account, region):
