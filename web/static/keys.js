@@ -17,7 +17,6 @@
   const boxOf = (row) => row && one("input[type=checkbox]", row);
   let anchor = null;
   let wentAt = 0;
-
   // The line that has the focus, or had it last.
   let last = null;
   const here = () => {
@@ -86,11 +85,8 @@
 
   function assign() {
     const bar = one("[data-assign]");
-    if (bar) {
-      if (chosenOrHere()) enter(one("select", bar));
-    } else {
-      enter(one("#assignee") || one("#team"));
-    }
+    if (!bar) enter(one("#assignee") || one("#team"));
+    else if (chosenOrHere()) enter(one("select", bar));
   }
 
   function except() {
@@ -115,17 +111,13 @@
       dialog.id = "keys";
       dialog.className = "card keys";
       dialog.setAttribute("aria-labelledby", "keys-title");
-      const title = document.createElement("h2");
-      title.id = "keys-title";
-      title.textContent = "Keys";
+      const title = Object.assign(document.createElement("h2"), { id: "keys-title", textContent: "Keys" });
       const list = document.createElement("dl");
       list.className = "facts";
       HELP.flat().forEach((words, at) => {
         list.appendChild(document.createElement(at % 2 ? "dd" : "dt")).textContent = words;
       });
-      const close = document.createElement("button");
-      close.className = "button button-small";
-      close.textContent = "Close";
+      const close = Object.assign(document.createElement("button"), { className: "button button-small", textContent: "Close" });
       close.addEventListener("click", () => dialog.close());
       dialog.append(title, list, close);
       document.body.appendChild(dialog);
@@ -150,10 +142,8 @@
     "?": help,
   };
 
-  function types(target) {
-    if (target.isContentEditable || /^(TEXTAREA|SELECT)$/.test(target.tagName)) return true;
-    return target.tagName === "INPUT" && !/^(checkbox|radio)$/.test(target.type);
-  }
+  const types = (target) => target.isContentEditable ||
+    target.matches("textarea, select, input:not([type=checkbox]):not([type=radio])");
 
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || types(event.target)) return;
@@ -249,12 +239,10 @@
   document.addEventListener("htmx:afterSwap", () => {
     const input = field();
     if (!kept || !input) return;
-    input.value = kept.value;
-    input.focus({ preventScroll: true });
+    Object.assign(input, { value: kept.value }).focus({ preventScroll: true });
     input.setSelectionRange(kept.at, kept.at);
   });
   const ready = () => all("[data-help]").forEach((button) => { button.hidden = false; });
   document.addEventListener("DOMContentLoaded", ready);
   document.addEventListener("htmx:afterSettle", ready);
-  if (document.readyState !== "loading") ready();
 })();
