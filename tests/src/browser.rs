@@ -44,17 +44,6 @@ impl Answer {
             .collect()
     }
 
-    /// An attribute of each element that a selector finds.
-    ///
-    /// # Panics
-    /// When the selector is not valid.
-    #[must_use]
-    pub fn attributes(&self, selector: &str, attribute: &str) -> Vec<String> {
-        let document = Html::parse_document(&self.body);
-        let selector = Selector::parse(selector).expect("a selector");
-        document.select(&selector).filter_map(|found| found.value().attr(attribute)).map(str::to_owned).collect()
-    }
-
     /// An attribute of the first element that a selector finds.
     #[must_use]
     pub fn attribute(&self, selector: &str, attribute: &str) -> Option<String> {

@@ -48,6 +48,7 @@ impl Lab {
             catalogue,
             weighing: Arc::new(catalogue.weighing()),
             collectors: Vec::new(),
+            mailer: None,
             outside: Outside::patient(true, links, Duration::from_secs(1))?,
         };
         Ok(Self { trackers: Trackers::start()?, app, worker, fix })

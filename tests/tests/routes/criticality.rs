@@ -22,6 +22,8 @@ async fn work(app: &TestApp) {
         catalogue,
         weighing: Arc::new(catalogue.weighing()),
         collectors: Vec::new(),
+        mailer: None,
+        outside: plumbline_worker::tickets::Outside::new(true, None).expect("a client"),
     };
     while worker.work_once(&CancellationToken::new()).await.expect("worked") {}
     let failed: Vec<Option<String>> =

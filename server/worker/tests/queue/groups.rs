@@ -1,10 +1,11 @@
 //! Groups by tag: whatever happens, their sums are what a recount says.
 
 use crate::estate::{Estate, all_read, bucket};
-use plumbline_core::id::{FindingId, PersonId};
+use plumbline_core::exception::{ExceptionKind, Scope};
+use plumbline_core::id::{ExceptionId, FindingId};
 use plumbline_core::resource::Resource;
+use plumbline_store::group;
 use plumbline_store::job::{self, Task};
-use plumbline_store::{group, reconcile};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sqlx::PgPool;
@@ -80,22 +81,26 @@ async fn the_sums_of_groups_equal_a_recount_after_any_history(pool: PgPool) {
     assert!(parts["group:env=prod"]["score"].as_f64().is_some_and(|score| score <= 100.0));
 }
 
-/// Accepts the risk of a finding, or takes it back.
+/// Has an exception cover a finding, or ends one.
 async fn accept_one(estate: &Estate, accepted: bool) {
-    let wanted = if accepted { "open" } else { "accepted" };
+    if !accepted {
+        let ended: Option<Uuid> = sqlx::query_scalar(
+            "select exception_id from exceptions where state = 'in_force' order by exception_id limit 1",
+        )
+        .fetch_optional(&estate.pool)
+        .await
+        .expect("a look-up");
+        if let Some(exception) = ended {
+            estate.end_exception(ExceptionId(exception)).await;
+        }
+        return;
+    }
     let finding: Option<Uuid> =
-        sqlx::query_scalar("select finding_id from findings where state = $1 order by finding_id limit 1")
-            .bind(wanted)
+        sqlx::query_scalar("select finding_id from findings where state = 'open' order by finding_id limit 1")
             .fetch_optional(&estate.pool)
             .await
             .expect("a look-up");
-    let Some(finding) = finding else { return };
-    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
-    reconcile::lock(&mut tx).await.expect("held");
-    let by = PersonId(Uuid::from_u128(9));
-    let now = estate.worker.mint.now();
-    reconcile::apply_acceptance(&mut tx, &[FindingId(finding)], accepted, Some(by), &estate.worker.weighing, now)
-        .await
-        .expect("moved");
-    tx.commit().await.expect("kept");
+    if let Some(finding) = finding {
+        estate.except(&Scope::Finding(FindingId(finding)), ExceptionKind::AcceptedRisk, 30).await;
+    }
 }
