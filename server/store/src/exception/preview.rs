@@ -3,10 +3,11 @@
 use super::condition::{conditions, covers, of_layer, way, ways};
 use crate::door::TenantTx;
 use crate::error::StoreError;
-use crate::finding::FindingRow;
+use crate::finding::{self, FindingRow};
 use plumbline_core::exception::{Condition, Scope};
 use plumbline_core::score::{Losses, Weighing, score};
 use sqlx::types::Json;
+use uuid::Uuid;
 
 /// More are not counted.
 pub const MOST: i64 = 100_000;
@@ -24,7 +25,7 @@ pub struct Preview {
     /// The net score before and after, unrounded.
     pub before: f64,
     pub after: f64,
-    /// The riskiest ten.
+    /// The riskiest ten of those that were counted.
     pub riskiest: Vec<FindingRow>,
 }
 
@@ -39,13 +40,8 @@ const COUNTED: [&str; 8] = ways!(
 );
 
 const RISKIEST: [&str; 8] = ways!(
-    [
-        "select f.finding_id, f.check_id, f.subject, f.state, f.severity, f.risk, f.account, f.region, f.exposure,
-             f.criticality, f.resource_id, r.name as resource_name, r.kind as resource_kind, f.opened_at from ",
-        conditions!(),
-        " e "
-    ],
-    [" where f.state = 'open' and ", covers!(), " order by f.risk desc, f.finding_id limit $3"]
+    ["select finding_id from (select f.finding_id, f.risk from ", conditions!(), " e "],
+    [" where f.state = 'open' and ", covers!(), " limit $3) few order by risk desc, finding_id limit 10"]
 );
 
 /// Says what an exception of this scope would do.
@@ -58,7 +54,9 @@ pub async fn preview(tx: &mut TenantTx, scope: &Scope, weighing: &Weighing) -> R
     let given = Json([condition]);
     let parts: Vec<(String, i64, i64, i64)> =
         sqlx::query_as(counted).bind(tx.tenant().0).bind(&given).bind(MOST + 1).fetch_all(tx.conn()).await?;
-    let riskiest = sqlx::query_as(riskiest).bind(tx.tenant().0).bind(&given).bind(10_i64).fetch_all(tx.conn()).await?;
+    let riskiest: Vec<Uuid> =
+        sqlx::query_scalar(riskiest).bind(tx.tenant().0).bind(&given).bind(MOST + 1).fetch_all(tx.conn()).await?;
+    let riskiest = finding::these(tx, &riskiest).await?;
     let sums: Vec<(String, i64, i64)> = sqlx::query_as(
         "select check_id, sum(net_loss)::bigint, sum(loss)::bigint from check_states where tenant_id = $1 group by check_id",
     )
