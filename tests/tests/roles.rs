@@ -24,8 +24,6 @@ fn nothing() -> Named {
         "person",
         "team",
         "bulk",
-        "comment",
-        "item",
         "view",
         "exception",
         "tracker",
@@ -33,6 +31,7 @@ fn nothing() -> Named {
     ]
     .into_iter()
     .map(|name| (name, "01900000-0000-7000-8000-000000000000".to_owned()))
+    .chain(["comment", "item"].map(|name| (name, "1".to_owned())))
     .collect()
 }
 

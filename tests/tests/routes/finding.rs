@@ -98,7 +98,7 @@ async fn a_risk_is_not_accepted_without_a_reason_an_end_or_the_right(pool: PgPoo
     let auditor = app.auditor().await.send_form(&path, &[("reason", "a good enough reason"), ("days", "3")]).await;
 
     assert_eq!((bare.status, bare.texts(".field-error").len()), (422, 2));
-    assert_eq!(bare.texts("textarea"), ["because"], "what was typed is kept");
+    assert_eq!(bare.texts("textarea[name=reason]"), ["because"], "what was typed is kept");
     assert_eq!(auditor.status, 403);
     let sound = [("reason", "a good enough reason"), ("days", "3")];
     assert_eq!(ciso.send_form(&path, &sound).await.status, 303);

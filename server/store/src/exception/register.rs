@@ -3,7 +3,7 @@
 use super::{Exception, exception_rows};
 use crate::door::TenantTx;
 use crate::error::StoreError;
-use crate::finding::{self, FindingRow};
+use crate::finding::{FindingRow, rows_of};
 use crate::page::{Page, PageRequest};
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::exception::{ExceptionState, Scope};
@@ -155,15 +155,19 @@ pub async fn counts(tx: &mut TenantTx, now: DateTime<Utc>) -> Result<Counts, Sto
 /// # Errors
 /// When the database does not answer.
 pub async fn covered(tx: &mut TenantTx, exception: ExceptionId) -> Result<Vec<FindingRow>, StoreError> {
-    let few: Vec<Uuid> = sqlx::query_scalar(
-        "select finding_id from exception_findings
-         where tenant_id = $1 and exception_id = $2 and until is null order by finding_id limit 50",
-    )
+    let rows = sqlx::query_as(concat!(
+        "with few as (
+             select finding_id from exception_findings
+             where tenant_id = $1 and exception_id = $2 and until is null order by finding_id limit 50
+         ) ",
+        rows_of!("few join findings f on f.tenant_id = $1 and f.finding_id = few.finding_id"),
+        "order by f.risk desc, f.finding_id"
+    ))
     .bind(tx.tenant().0)
     .bind(exception.0)
     .fetch_all(tx.conn())
     .await?;
-    finding::these(tx, &few).await
+    Ok(rows)
 }
 
 /// What a scope's id stands for: the check or the fix's key, and the resource's name or the fix's target.

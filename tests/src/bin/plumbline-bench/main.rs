@@ -10,6 +10,7 @@ mod load;
 mod matching;
 mod pages;
 mod polled;
+mod rank;
 mod reconcile;
 mod table;
 
@@ -21,7 +22,7 @@ use table::Table;
 #[derive(Parser)]
 #[command(
     name = "plumbline-bench",
-    about = "Measures collecting, reading images, evaluating, matching, reconciling and serving pages"
+    about = "Measures collecting, reading images, evaluating, matching, reconciling, serving pages and ranking"
 )]
 struct Arguments {
     /// What to measure; everything when nothing is named
@@ -89,6 +90,7 @@ enum Section {
     Matching,
     Reconcile,
     Pages,
+    Rank,
 }
 
 #[actix_web::main]
@@ -138,6 +140,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted(Section::Pages) {
         pages::measure(&mut table, &cluster, &arguments).await?;
+    }
+    if wanted(Section::Rank) {
+        rank::measure(&mut table, &cluster, &arguments).await?;
     }
     cluster.close().await?;
     table.print()

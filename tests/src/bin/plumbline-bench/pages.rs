@@ -1,6 +1,6 @@
 //! Server time of pages over one large tenant and many small ones, asked for over loopback by several clients at once.
 
-mod estate;
+pub(crate) mod estate;
 mod people;
 
 use crate::Arguments;

@@ -14,9 +14,9 @@ use std::time::Instant;
 use uuid::Uuid;
 
 /// What there is to be measured.
-pub(super) struct Made {
-    pub(super) heavy: TenantId,
-    pub(super) findings: usize,
+pub(crate) struct Made {
+    pub(crate) heavy: TenantId,
+    pub(crate) findings: usize,
 }
 
 /// How many findings a resource has, about, by how the statements draw lots.
@@ -32,7 +32,7 @@ const LEFT_OUT: [&str; 5] =
     ["aws.account", "aws.region", "aws.organizations.organization", "aws.guardduty.detector", "aws.ec2.security_group"];
 
 /// Makes the tenants, unless they are there.
-pub(super) async fn ensure(admin: &mut PgConnection, findings: i64, small: i64) -> anyhow::Result<Made> {
+pub(crate) async fn ensure(admin: &mut PgConnection, findings: i64, small: i64) -> anyhow::Result<Made> {
     let known: Option<(Uuid,)> =
         sqlx::query_as("select tenant_id from tenants where slug = 'heavy'").fetch_optional(&mut *admin).await?;
     if known.is_none() {
