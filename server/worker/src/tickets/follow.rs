@@ -204,10 +204,10 @@ impl Round<'_> {
             Err(other) => return Err(other.into()),
         };
         let is = digest(&text);
-        if followed.ticket.text_digest.as_deref() != Some(is.as_str()) {
-            if let Err(error) = self.client.write(key, &text).await {
-                return Ok(Err(error));
-            }
+        if followed.ticket.text_digest.as_deref() != Some(is.as_str())
+            && let Err(error) = self.client.write(key, &text).await
+        {
+            return Ok(Err(error));
         }
         Ok(Ok(Some(is)))
     }
