@@ -10,7 +10,7 @@ pub(crate) use names::Target;
 pub(crate) use remedy::Remedy;
 
 use crate::route::Route;
-use crate::{text, words};
+use crate::{text, triage, words};
 use chrono::{DateTime, Utc};
 use plumbline_policy::{Catalogue, Check};
 use plumbline_store::fix::FixRow;
@@ -62,7 +62,7 @@ impl FixLine {
             paths: (row.paths_cut > 0).then(|| text::number(row.paths_cut.into())),
             upstream: row.upstream || row.resources > 1,
             owner: row.owner().map(str::to_owned),
-            due: row.due_at.map(text::day),
+            due: row.due_at.map(triage::last_day),
             late: false,
         }
     }

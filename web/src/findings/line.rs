@@ -1,6 +1,6 @@
 //! One line of a list of findings.
 
-use crate::{text, words};
+use crate::{text, triage, words};
 use chrono::{DateTime, Utc};
 use plumbline_policy::Catalogue;
 use plumbline_store::finding::{FindingRow, TeamName};
@@ -45,7 +45,7 @@ pub(crate) struct Due {
 impl Due {
     fn of(row: &FindingRow, now: DateTime<Utc>) -> Option<Self> {
         let at = row.due_at.filter(|_| row.state == "open")?;
-        Some(Self { day: text::day(at), at: text::when(at), over: at < now })
+        Some(Self { day: triage::last_day(at), at: text::when(at), over: at < now })
     }
 }
 

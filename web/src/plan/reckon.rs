@@ -4,7 +4,7 @@ use super::{Wanted, day, working_days};
 use crate::error::WebError;
 use crate::fixes::FixLine;
 use crate::{charts, text};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::id::FixId;
 use plumbline_core::plan::{Outcome, Plan, Problem, Removal};
 use plumbline_core::score::{Control, ControlWeight, Losses, Score, score};
@@ -113,7 +113,10 @@ impl Answer {
             Outcome::OutOfReach { highest } => (*highest, Vec::new()),
         };
         let rows = in_order(fix::these(tx, &fixes).await?, &fixes);
-        let due = rows.iter().filter(|row| row.due_at.is_some_and(|due| due.date_naive() <= wanted.by)).count();
+        let due = rows
+            .iter()
+            .filter(|row| row.due_at.is_some_and(|due| (due - TimeDelta::seconds(1)).date_naive() <= wanted.by))
+            .count();
         if due > 0 {
             notes.push(due_anyway(due));
         }
