@@ -52,6 +52,17 @@ impl Answer {
         page.select(&selector).next().and_then(|found| found.value().attr(attribute)).map(str::to_owned)
     }
 
+    /// An attribute of every element that a selector finds and that has it.
+    ///
+    /// # Panics
+    /// When the selector is not valid.
+    #[must_use]
+    pub fn attributes(&self, selector: &str, attribute: &str) -> Vec<String> {
+        let page = Html::parse_document(&self.body);
+        let selector = Selector::parse(selector).expect("a selector");
+        page.select(&selector).filter_map(|found| found.value().attr(attribute)).map(str::to_owned).collect()
+    }
+
     /// The body as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
