@@ -103,6 +103,12 @@ impl Lab {
 const GONE: &str = "update findings set state = 'resolved', stage = 'resolved'; update fixes set open_findings = 0";
 const BACK: &str = "update findings set state = 'open', stage = 'reopened'; update fixes set open_findings = 2";
 
+/// Who asks for tickets here, as a member.
+const ASKER: &str = "insert into people (person_id, email, name, created_at)
+    values ('00000000-0000-0000-0000-000000000001', 'asker@example.com', 'Asker', now());
+    insert into members (tenant_id, person_id, role, joined_at)
+    select tenant_id, '00000000-0000-0000-0000-000000000001', 'analyst', now() from tenants";
+
 /// From the request to the proof and back again, with each tracker that can be asked.
 async fn in_step(lab: &Lab, tracker: TrackerId) -> Result<()> {
     let id = lab.ask(tracker).await?;
@@ -137,6 +143,29 @@ async fn in_step(lab: &Lab, tracker: TrackerId) -> Result<()> {
     let back = lab.trackers.issues().remove(0);
     assert!(!back.closed && back.comments.len() == 3, "{back:?}");
     assert_eq!((lab.trackers.issues().len(), lab.ticket(id).await?.state.as_str()), (1, "open"));
+    Ok(())
+}
+
+/// A ticket never says that a run proved what an exception or a disconnected source took out of sight.
+#[sqlx::test(migrations = "../migrations")]
+async fn what_was_not_proven_is_not_called_so(pool: PgPool) -> Result<()> {
+    let lab = Lab::start(pool).await?;
+    let id = lab.ask(lab.tracker("github", "shop/api", TOKEN).await?).await?;
+    lab.work().await?;
+
+    lab.sql("update findings set state = 'accepted', stage = 'accepted'; update fixes set open_findings = 0").await?;
+    lab.after(6).await?;
+    let accepted = lab.trackers.issues().remove(0);
+    ensure!(accepted.closed && lab.ticket(id).await?.state == "done", "{accepted:?}");
+    ensure!(accepted.comments[0].contains("an exception leaves it out"), "{accepted:?}");
+
+    lab.sql(BACK).await?;
+    lab.after(6).await?;
+    lab.sql("update sources set removed_at = now()").await?;
+    lab.sql(GONE).await?;
+    lab.after(6).await?;
+    let comments = lab.trackers.issues().remove(0).comments;
+    ensure!(comments.len() == 3 && comments[2].contains("was disconnected"), "{comments:?}");
     Ok(())
 }
 
@@ -207,9 +236,13 @@ async fn a_tracker_that_asks_to_wait_is_waited_for_and_one_that_refuses_is_told(
 #[sqlx::test(migrations = "../migrations")]
 async fn what_cannot_be_opened_says_why_and_is_tried_again_when_asked(pool: PgPool) -> Result<()> {
     let lab = Lab::start(pool).await?;
+    lab.sql(ASKER).await?;
     let wrong = lab.tracker("gitlab", "shop/api", "another-token-than-that").await?;
     let id = lab.ask(wrong).await?;
     lab.work().await?;
+    let told: Vec<(String, String)> =
+        sqlx::query_as("select kind, subject from inbox").fetch_all(&lab.app.pool).await?;
+    assert_eq!(told, [("ticket".to_owned(), "The ticket in gitlab could not be opened".to_owned())]);
     let failed = lab.ticket(id).await?;
     assert_eq!(
         (failed.state.as_str(), failed.error.as_deref()),

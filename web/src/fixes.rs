@@ -10,7 +10,8 @@ pub(crate) use names::Target;
 pub(crate) use remedy::Remedy;
 
 use crate::route::Route;
-use crate::{text, triage, words};
+use crate::triage::last_day;
+use crate::{text, words};
 use chrono::{DateTime, Utc};
 use plumbline_policy::{Catalogue, Check};
 use plumbline_store::fix::FixRow;
@@ -62,14 +63,14 @@ impl FixLine {
             paths: (row.paths_cut > 0).then(|| text::number(row.paths_cut.into())),
             upstream: row.upstream || row.resources > 1,
             owner: row.owner().map(str::to_owned),
-            due: row.due_at.map(triage::last_day),
+            due: row.due_at.map(last_day),
             late: false,
         }
     }
 
     /// The same, telling what should have been done by now.
     pub(crate) fn at(row: &FixRow, catalogue: &Catalogue, now: DateTime<Utc>) -> Self {
-        Self { late: row.due_at.is_some_and(|due| due < now), ..Self::of(row, catalogue) }
+        Self { late: row.due_at.is_some_and(|due| due <= now), ..Self::of(row, catalogue) }
     }
 }
 

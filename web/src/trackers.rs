@@ -95,6 +95,14 @@ fn address_of(kind: TrackerKind, typed: &str, private_allowed: bool) -> Result<S
     Ok(typed.trim_end_matches('/').to_owned())
 }
 
+/// An address as pages and the audit log show it: what stands behind the host of a webhook often is a secret of its own.
+fn shown(kind: TrackerKind, address: &str) -> String {
+    match (kind, Url::parse(address)) {
+        (TrackerKind::Webhook, Ok(url)) => format!("{}/…", url.origin().ascii_serialization()),
+        _ => address.to_owned(),
+    }
+}
+
 /// What was typed, sound.
 struct Typed {
     kind: TrackerKind,
@@ -164,12 +172,13 @@ impl Line {
             (None, Some(at)) => ("is-ok", format!("Tested {}", text::when(at))),
             (None, None) => ("is-running", "Being tested".to_owned()),
         };
-        let place =
-            if row.project.is_empty() { row.base_url.clone() } else { format!("{}, {}", row.project, row.base_url) };
+        let kind = TrackerKind::parse(&row.kind);
+        let address = kind.map_or_else(String::new, |kind| shown(kind, &row.base_url));
+        let place = if row.project.is_empty() { address } else { format!("{}, {address}", row.project) };
         Self {
             id: row.tracker_id.to_string(),
             name: row.name.clone(),
-            kind: TrackerKind::parse(&row.kind).map_or("", TrackerKind::title),
+            kind: kind.map_or("", TrackerKind::title),
             place,
             class,
             state,
@@ -225,7 +234,8 @@ async fn create(mut call: Call<ManageSources>, form: Form<TrackerForm>) -> Resul
         return refuse(call, form, errors).await;
     }
     let id = ticket::create(&mut call.tx, &new, &keyring, &mint).await?;
-    let detail = json!({ "kind": typed.kind, "address": typed.address, "project": typed.project, "tracker_id": id });
+    let address = shown(typed.kind, &typed.address);
+    let detail = json!({ "kind": typed.kind, "address": address, "project": typed.project, "tracker_id": id });
     call.record("tracker.connected", form.name.trim(), detail).await?;
     job::enqueue(&mut call.tx, &Task::TestTracker { tracker_id: id }, mint.now(), &mint).await?;
     job::enqueue(&mut call.tx, &Task::FollowTracker { tracker_id: id }, mint.now(), &mint).await?;

@@ -12,8 +12,8 @@ pub const ENFORCES_POLICIES: &str = "kubernetes_cluster_enforces_network_policie
 /// The guards of a resource whose facts have been worked out. None for what is no workload.
 #[must_use]
 pub fn guards(subject: &Subject) -> Guards {
-    let holds: [(Guard, fn(&Subject) -> bool); 2] = [(Guard::NonRoot, is_non_root), (Guard::ReadOnly, is_read_only)];
-    holds.into_iter().filter(|(_, holds)| holds(subject)).map(|(guard, _)| guard).collect()
+    let holds = [(Guard::NonRoot, is_non_root(subject)), (Guard::ReadOnly, is_read_only(subject))];
+    holds.into_iter().filter(|(_, holds)| *holds).map(|(guard, _)| guard).collect()
 }
 
 fn is_non_root(subject: &Subject) -> bool {

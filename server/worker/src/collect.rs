@@ -154,6 +154,10 @@ impl Poll<'_> {
             job::finish(&mut tx, self.lease, now, None).await?;
             return Ok(tx.commit().await?);
         }
+        // What this run saw was weighed as it came; where rules changed since, all is weighed by them afterwards.
+        if !self.intake.weighed_by(&criticality::rules(&mut tx).await?) {
+            job::enqueue(&mut tx, &Task::WeighCriticality, now, &worker.mint).await?;
+        }
         self.close_scopes(&mut tx, &read).await?;
         let gone = self.intake.gone();
         reconcile::put_off(&mut tx).await?;

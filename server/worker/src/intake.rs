@@ -51,6 +51,11 @@ impl Intake {
         }
     }
 
+    /// Whether these are the rules that everything was weighed by.
+    pub(crate) fn weighed_by(&self, rules: &Rules) -> bool {
+        self.rules == *rules
+    }
+
     pub(crate) fn take(&mut self, event: Event) {
         match event {
             Event::Planned(scopes) => {

@@ -10,6 +10,7 @@ mod queue;
 mod reach;
 mod tags;
 mod triage;
+mod weighing;
 
 use estate::{Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
 use plumbline_core::exception::{ExceptionKind, Scope};

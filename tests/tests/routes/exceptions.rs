@@ -48,6 +48,8 @@ async fn a_filter_is_previewed_asked_for_and_approved_by_somebody_else(pool: PgP
     assert_eq!(analyst.submit(&path, &format!("{path}/approve"), &[]).await.status, 403);
     assert!(ciso.get("/exceptions?standing=waiting").await.texts("tbody .cell-sub")[0].contains(WHY));
 
+    let decided = ciso.get(&path).await;
+    assert_eq!(decided.texts(".figures .figure")[0], "2 findings", "whoever approves sees what it would do");
     let approved = ciso.submit(&path, &format!("{path}/approve"), &[]).await;
     assert_eq!((approved.status, open(&app).await), (303, 1), "{}", approved.body);
     let one = ciso.get(&path).await;
@@ -152,6 +154,10 @@ async fn what_is_typed_wrongly_is_said_beside_its_field(pool: PgPool) {
     let again = analyst.submit(&form, "/exceptions", &sound).await;
     assert_eq!((again.status, again.texts("#reason")), (422, vec![WHY.to_owned()]), "{}", again.body);
     assert!(again.texts(".flash-bad")[0].contains("waits for approval already"));
+    sqlx::query("update exceptions set state = 'withdrawn'").execute(&app.pool).await.expect("withdrawn");
+    sqlx::query("update findings set state = 'resolved'").execute(&app.pool).await.expect("resolved");
+    let over = analyst.submit(&form, "/exceptions", &sound).await;
+    assert!(over.status == 422 && over.texts(".flash-bad")[0].contains("is resolved"), "{}", over.body);
     let none = "/exceptions/new?finding=01900000-0000-7000-8000-000000000000";
     assert_eq!(analyst.get(none).await.status, 404);
 }

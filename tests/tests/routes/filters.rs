@@ -182,6 +182,7 @@ fn cases(me: Uuid) -> Vec<Case> {
         case("-overdue", move |f| open(f) && !f.due_within(0)),
         case("owner:me", move |f| open(f) && f.assignee_id == Some(me)),
         case("owner:analyst", move |f| open(f) && f.assignee_id == Some(me)),
+        case("owner:me,analyst", move |f| open(f) && f.assignee_id == Some(me)),
         case("unassigned", move |f| open(f) && f.assignee_id.is_none() && f.team_id.is_none()),
         case("-unassigned state:any", |f| f.assignee_id.is_some() || f.team_id.is_some()),
         case("account:4444*", move |f| open(f) && f.account == "444455556666"),

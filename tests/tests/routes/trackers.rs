@@ -46,6 +46,27 @@ async fn a_tracker_is_connected_and_its_credential_never_shown_again(pool: PgPoo
     assert_eq!(owner.send_form(&remove, &[]).await.status, 404);
 }
 
+/// Whoever knows the address of some webhooks may write there.
+#[sqlx::test(migrations = "../migrations")]
+async fn the_path_of_a_webhook_is_shown_to_nobody(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let (mut owner, path) = (app.owner().await, "/settings/trackers");
+    let hook = [
+        ("tracker_kind", "webhook"),
+        ("name", "Chat"),
+        ("address", "https://hooks.example.com/services/T0/hush"),
+        ("credential", SECRET),
+    ];
+
+    assert_eq!(owner.submit(path, path, &hook).await.status, 303);
+
+    let shown = owner.get(path).await;
+    assert!(shown.texts("tbody .cell-sub")[0].contains("https://hooks.example.com/…"), "{}", shown.body);
+    let log: Vec<String> =
+        sqlx::query_scalar("select detail::text from audit_log").fetch_all(&app.pool).await.expect("a log");
+    assert!(!shown.body.contains("hush") && log.iter().all(|line| !line.contains("hush")), "{log:?}");
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn a_fix_has_one_ticket_in_a_tracker(pool: PgPool) {
     let app = TestApp::start(pool).await;

@@ -25,23 +25,23 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// One finding of a preview.
-struct Risky {
-    href: String,
-    risk: i16,
-    severity: String,
-    title: String,
-    resource: String,
+pub(super) struct Risky {
+    pub(super) href: String,
+    pub(super) risk: i16,
+    pub(super) severity: String,
+    pub(super) title: String,
+    pub(super) resource: String,
 }
 
 /// What the exception would do, in words.
-struct Effect {
-    findings: String,
-    grave: Option<String>,
-    share: String,
-    before: String,
-    after: String,
-    over_broad: bool,
-    riskiest: Vec<Risky>,
+pub(super) struct Effect {
+    pub(super) findings: String,
+    pub(super) grave: Option<String>,
+    pub(super) share: String,
+    pub(super) before: String,
+    pub(super) after: String,
+    pub(super) over_broad: bool,
+    pub(super) riskiest: Vec<Risky>,
 }
 
 impl Effect {
@@ -134,7 +134,8 @@ async fn new(mut call: Call<Triage>) -> Result<HttpResponse, WebError> {
     call.page(&page)
 }
 
-async fn effect<P>(call: &mut Call<P>, scope: &Scope) -> Result<Effect, WebError> {
+/// What an exception of this scope would do now.
+pub(super) async fn effect<P>(call: &mut Call<P>, scope: &Scope) -> Result<Effect, WebError> {
     let catalogue = call.catalogue();
     let preview = exception::preview(&mut call.tx, scope, &catalogue.weighing()).await?;
     Ok(Effect::of(&preview, catalogue))

@@ -10,7 +10,7 @@ use crate::route::Route;
 use actix_web::{HttpResponse, web};
 use chrono::TimeDelta;
 use plumbline_core::exception::{ExceptionKind, MOST_DAYS, REASON, Scope};
-use plumbline_core::id::{ExceptionId, FindingId};
+use plumbline_core::id::FindingId;
 use plumbline_store::exception::{self, NewException};
 use plumbline_store::{finding as findings, reconcile};
 use serde::Deserialize;
@@ -106,11 +106,7 @@ async fn reopen(
     findings::get(&mut call.tx, id).await?;
     reconcile::try_lock(&mut call.tx).await?;
     let (by, now, weighing) = (call.actor.id, call.now, call.catalogue().weighing());
-    let of_its_own = exception::of_finding(&mut call.tx, id)
-        .await?
-        .into_iter()
-        .filter(|row| row.state == "in_force" && row.scope.0 == Scope::Finding(id));
-    let ids: Vec<ExceptionId> = of_its_own.map(|row| ExceptionId(row.exception_id)).collect();
+    let ids = exception::own_in_force(&mut call.tx, id).await?;
     if ids.is_empty() {
         return Err(WebError::Conflict(
             "The finding has no exception of its own. End the one that covers it, with all that it covers.".to_owned(),

@@ -1,5 +1,6 @@
 //! One exception: what it covers, who asked and decided, and what can be done about it.
 
+use super::ask::{Effect, effect};
 use super::{class, flags, former, href, kind_words, scope_words, share, state_words};
 use crate::call::{ApproveException, Call, ReadPosture, Triage};
 use crate::error::WebError;
@@ -65,6 +66,8 @@ struct Page {
     attachment: Option<String>,
     renews: Option<String>,
     waits: bool,
+    /// What it would do now, for whoever may approve it.
+    effect: Option<Effect>,
     may_approve: bool,
     /// Why the viewer may not approve this one.
     own: bool,
@@ -125,6 +128,8 @@ async fn page<P>(
     let gross = exception::counts(&mut call.tx, now).await?.gross_loss;
     let covered = exception::covered(&mut call.tx, id).await?;
     let policy = exception::four_eyes(&mut call.tx).await?;
+    let may_approve = row.state == "asked" && call.may(Permission::ApproveException);
+    let effect = if may_approve { Some(effect(call, &row.scope.0).await?) } else { None };
     let (waits, in_force, mine) = (row.state == "asked", row.state == "in_force", row.requested_by == me.0);
     let shown = i64::try_from(covered.len()).unwrap_or(i64::MAX);
     Ok(Page {
@@ -154,7 +159,8 @@ async fn page<P>(
         attachment: row.attachment.clone(),
         renews: row.renews.map(href),
         waits,
-        may_approve: waits && call.may(Permission::ApproveException),
+        effect,
+        may_approve,
         own: mine && !policy.own_allowed(),
         may_withdraw: waits && mine && call.may(Permission::Triage),
         may_end: in_force && call.may(Permission::ApproveException),

@@ -1,6 +1,7 @@
 //! One line of a list of findings.
 
-use crate::{text, triage, words};
+use crate::triage::last_day;
+use crate::{text, words};
 use chrono::{DateTime, Utc};
 use plumbline_policy::Catalogue;
 use plumbline_store::finding::{FindingRow, TeamName};
@@ -45,7 +46,7 @@ pub(crate) struct Due {
 impl Due {
     fn of(row: &FindingRow, now: DateTime<Utc>) -> Option<Self> {
         let at = row.due_at.filter(|_| row.state == "open")?;
-        Some(Self { day: triage::last_day(at), at: text::when(at), over: at < now })
+        Some(Self { day: last_day(at), at: text::when(at), over: at <= now })
     }
 }
 

@@ -252,7 +252,7 @@ impl Meant<'_> {
             }
             owners.extend(found.iter().map(|member| member.person.0));
         }
-        Ok(owners)
+        Ok(once(owners))
     }
 
     async fn teams(&mut self, values: &[String]) -> Result<Vec<uuid::Uuid>, Refusal> {
@@ -265,7 +265,7 @@ impl Meant<'_> {
             };
             ids.push(team.team_id);
         }
-        Ok(ids)
+        Ok(once(ids))
     }
 
     /// A word of the filter that names what is not there.
@@ -291,6 +291,13 @@ async fn found(tx: &mut TenantTx, catalogue: &Catalogue, text: &str) -> Result<S
         checks: checks.map(|check| check.id.clone()).collect(),
         resources: resource::search(tx, text, FOUND).await?,
     })
+}
+
+/// Each once: what is named twice would be listed twice.
+fn once(mut ids: Vec<uuid::Uuid>) -> Vec<uuid::Uuid> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 fn state_of(stage: &str) -> &'static str {

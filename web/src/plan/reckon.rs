@@ -3,8 +3,9 @@
 use super::{Wanted, day, working_days};
 use crate::error::WebError;
 use crate::fixes::FixLine;
+use crate::triage::last_date;
 use crate::{charts, text};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use plumbline_core::id::FixId;
 use plumbline_core::plan::{Outcome, Plan, Problem, Removal};
 use plumbline_core::score::{Control, ControlWeight, Losses, Score, score};
@@ -113,10 +114,7 @@ impl Answer {
             Outcome::OutOfReach { highest } => (*highest, Vec::new()),
         };
         let rows = in_order(fix::these(tx, &fixes).await?, &fixes);
-        let due = rows
-            .iter()
-            .filter(|row| row.due_at.is_some_and(|due| (due - TimeDelta::seconds(1)).date_naive() <= wanted.by))
-            .count();
+        let due = rows.iter().filter(|row| row.due_at.is_some_and(|due| last_date(due) <= wanted.by)).count();
         if due > 0 {
             notes.push(due_anyway(due));
         }

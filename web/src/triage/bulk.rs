@@ -18,6 +18,7 @@ use plumbline_store::finding::MOST_CHOSEN;
 use plumbline_store::triage::{Bulk, BulkRow, Change};
 use plumbline_store::{finding, reconcile, triage};
 use serde_json::json;
+use url::form_urlencoded;
 use uuid::Uuid;
 
 /// Findings that can be ticked one by one.
@@ -30,6 +31,15 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/bulk", past),
         Route::post("/bulk/{bulk}/undo", undo),
     ]
+}
+
+/// Letters of an address that a filter takes at most.
+const MOST_QUERY: usize = 8000;
+
+/// A query string written anew: it becomes part of addresses, in pages and in mails, and carries nothing else into them.
+fn query(typed: &str) -> String {
+    let pairs = form_urlencoded::parse(typed.trim_start_matches('?').as_bytes());
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// The fields of a form, as they came: a finding may be named many times.
@@ -59,7 +69,10 @@ impl Wanted {
                 "At most 1,000 findings are ticked one by one. Select all that match.".into(),
             ));
         }
-        let q = if findings.is_empty() { one("q").trim_start_matches('?').to_owned() } else { String::new() };
+        let q = if findings.is_empty() { query(one("q")) } else { String::new() };
+        if q.len() > MOST_QUERY {
+            return Err(WebError::Invalid("The filter is longer than a filter can be.".to_owned()));
+        }
         if findings.is_empty() && q.is_empty() {
             return Err(WebError::Invalid("Tick at least one finding, or select all that match.".to_owned()));
         }
@@ -258,4 +271,15 @@ async fn undo(mut call: Call<Triage>, bulk: web::Path<Uuid>, _form: Form<Pressed
         text::plural(restored, "finding")
     );
     call.done("/bulk", Flash::good(said)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_one_line_of_an_address() {
+        assert_eq!(query("?severity=high&severity=low"), "severity=high&severity=low");
+        assert_eq!(query("q=a\r\nhttps://elsewhere.example.com"), "q=a%0D%0Ahttps%3A%2F%2Felsewhere.example.com");
+    }
 }

@@ -101,6 +101,11 @@ pub(crate) fn last_day(due: DateTime<Utc>) -> String {
     text::day(due - TimeDelta::seconds(1))
 }
 
+/// The same, to be compared with other days.
+pub(crate) fn last_date(due: DateTime<Utc>) -> NaiveDate {
+    (due - TimeDelta::seconds(1)).date_naive()
+}
+
 /// The same as a date field wants it.
 pub(crate) fn field_day(due: DateTime<Utc>) -> String {
     (due - TimeDelta::seconds(1)).format("%Y-%m-%d").to_string()

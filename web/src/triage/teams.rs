@@ -10,6 +10,7 @@ use askama::Template;
 use plumbline_core::id::{AuditId, PersonId};
 use plumbline_core::role::Permission;
 use plumbline_store::tenant::member::{self, Member};
+use plumbline_store::triage::Team;
 use plumbline_store::{StoreError, reconcile, triage};
 use serde::Deserialize;
 use serde_json::json;
@@ -80,11 +81,12 @@ async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
 
 async fn page<P>(call: &mut Call<P>, name: String, refused: Option<String>) -> Result<TeamsPage, WebError> {
     let members = member::list(&mut call.tx).await?;
-    let mut teams = Vec::new();
-    for team in triage::teams(&mut call.tx).await? {
-        let (name, inside) = triage::members_of(&mut call.tx, team.team_id).await?;
-        teams.push(TeamRow::of(team.team_id, name, &inside, &members));
-    }
+    let inside = triage::members_of_all(&mut call.tx).await?;
+    let of = |team: Team| {
+        let inside = inside.get(&team.team_id).map_or(&[][..], Vec::as_slice);
+        TeamRow::of(team.team_id, team.name, inside, &members)
+    };
+    let teams = triage::teams(&mut call.tx).await?.into_iter().map(of).collect();
     let may_change = call.may(Permission::ManageRules);
     Ok(TeamsPage { frame: call.frame(Nav::Settings), may_change, teams, name, refused })
 }

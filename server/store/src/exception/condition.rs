@@ -86,7 +86,7 @@ macro_rules! by_subject {
 }
 macro_rules! by_check {
     () => {
-        "cross join unnest(e.checks) one (check_id)
+        "cross join lateral (select distinct check_id from unnest(e.checks) named (check_id)) one
          join findings f on f.tenant_id = $1 and f.check_id = one.check_id and f.state in ('open', 'accepted')
          join resources r on r.tenant_id = $1 and r.resource_id = f.resource_id"
     };

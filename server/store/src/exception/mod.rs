@@ -105,6 +105,21 @@ pub async fn of_finding(tx: &mut TenantTx, finding: FindingId) -> Result<Vec<Exc
     Ok(rows)
 }
 
+/// The exceptions in force that name this finding alone.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn own_in_force(tx: &mut TenantTx, finding: FindingId) -> Result<Vec<ExceptionId>, StoreError> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "select exception_id from exceptions where tenant_id = $1 and finding_id = $2 and state = 'in_force'",
+    )
+    .bind(tx.tenant().0)
+    .bind(finding.0)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(ids.into_iter().map(ExceptionId).collect())
+}
+
 /// What was handed in with a request.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Attachment {
@@ -149,6 +164,18 @@ pub async fn ask(tx: &mut TenantTx, new: NewException<'_>, mint: &Mint) -> Resul
     exists(tx, new.scope).await?;
     if let Some(renewed) = new.renews {
         get(tx, renewed).await?;
+    }
+    if let Some(finding) = finding_of(new.scope) {
+        let state: String = sqlx::query_scalar("select state from findings where tenant_id = $1 and finding_id = $2")
+            .bind(tx.tenant().0)
+            .bind(finding)
+            .fetch_one(tx.conn())
+            .await?;
+        if state == "resolved" {
+            return Err(StoreError::Conflict(
+                "This finding is resolved. Should it come back, ask for it then.".to_owned(),
+            ));
+        }
     }
     // Asked first, so that the transaction goes on where it may not; the index decides between two at once.
     let waits: Option<i32> =

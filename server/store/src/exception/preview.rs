@@ -25,7 +25,7 @@ pub struct Preview {
     /// The net score before and after, unrounded.
     pub before: f64,
     pub after: f64,
-    /// The riskiest ten.
+    /// The riskiest ten of those that were counted.
     pub riskiest: Vec<FindingRow>,
 }
 
@@ -40,8 +40,8 @@ const COUNTED: [&str; 8] = ways!(
 );
 
 const RISKIEST: [&str; 8] = ways!(
-    ["select f.finding_id from ", conditions!(), " e "],
-    [" where f.state = 'open' and ", covers!(), " order by f.risk desc, f.finding_id limit $3"]
+    ["select finding_id from (select f.finding_id, f.risk from ", conditions!(), " e "],
+    [" where f.state = 'open' and ", covers!(), " limit $3) few order by risk desc, finding_id limit 10"]
 );
 
 /// Says what an exception of this scope would do.
@@ -55,7 +55,7 @@ pub async fn preview(tx: &mut TenantTx, scope: &Scope, weighing: &Weighing) -> R
     let parts: Vec<(String, i64, i64, i64)> =
         sqlx::query_as(counted).bind(tx.tenant().0).bind(&given).bind(MOST + 1).fetch_all(tx.conn()).await?;
     let riskiest: Vec<Uuid> =
-        sqlx::query_scalar(riskiest).bind(tx.tenant().0).bind(&given).bind(10_i64).fetch_all(tx.conn()).await?;
+        sqlx::query_scalar(riskiest).bind(tx.tenant().0).bind(&given).bind(MOST + 1).fetch_all(tx.conn()).await?;
     let riskiest = finding::these(tx, &riskiest).await?;
     let sums: Vec<(String, i64, i64)> = sqlx::query_as(
         "select check_id, sum(net_loss)::bigint, sum(loss)::bigint from check_states where tenant_id = $1 group by check_id",

@@ -34,12 +34,15 @@ pub struct Mail {
     pub attempt: i32,
 }
 
+/// Number, person's address and name, subject, lines and tries.
+type Row = (i64, String, String, String, Json<Vec<Line>>, i32);
+
 /// Mails that are due, the longest waiting first.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn waiting(tx: &mut TenantTx, now: DateTime<Utc>) -> Result<Vec<Mail>, StoreError> {
-    let rows: Vec<(i64, String, String, String, Json<Vec<Line>>, i32)> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "select m.mail_no, p.name, p.email, m.subject, m.items, m.attempts
          from mails m join people p on p.person_id = m.person_id
          where m.tenant_id = $1 and m.state = 'waiting' and m.next_try_at <= $2

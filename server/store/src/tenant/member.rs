@@ -130,14 +130,7 @@ pub async fn change_role(tx: &mut TenantTx, person: PersonId, role: Role) -> Res
 pub async fn remove(tx: &mut TenantTx, person: PersonId) -> Result<(), StoreError> {
     spare_the_last_owner(tx, person).await?;
     crate::reconcile::try_lock(tx).await?;
-    sqlx::query(
-        "update findings set assignee_id = null, owned_by_hand = owned_by_hand and team_id is not null
-         where tenant_id = $1 and assignee_id = $2",
-    )
-    .bind(tx.tenant().0)
-    .bind(person.0)
-    .execute(tx.conn())
-    .await?;
+    crate::triage::disown(tx, crate::triage::Leaving::Person(person)).await?;
     let done = sqlx::query("delete from members where tenant_id = $1 and person_id = $2")
         .bind(tx.tenant().0)
         .bind(person.0)

@@ -26,6 +26,7 @@ pub struct Ticket {
     pub tracker_name: String,
     pub tracker_removed: bool,
     pub state: String,
+    pub asked_by: Option<Uuid>,
     pub created_at: DateTime<Utc>,
     pub sent_at: Option<DateTime<Utc>>,
     pub external_key: Option<String>,
@@ -45,7 +46,7 @@ macro_rules! tickets {
     ($rest:literal) => {
         concat!(
             "select t.ticket_id, t.fix_id, t.tracker_id, k.name as tracker_name, k.removed_at is not null as tracker_removed,
-                 t.state, t.created_at, t.sent_at, t.external_key, t.url, t.their_state, t.closed_there_at, t.synced_at,
+                 t.state, t.asked_by, t.created_at, t.sent_at, t.external_key, t.url, t.their_state, t.closed_there_at, t.synced_at,
                  t.text_digest, t.text_at, t.tries, t.error, coalesce(x.open_findings, 0) as open_findings
              from tickets t
              join trackers k on k.tenant_id = t.tenant_id and k.tracker_id = t.tracker_id

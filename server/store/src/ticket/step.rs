@@ -6,6 +6,7 @@ use crate::error::StoreError;
 use chrono::{DateTime, Utc};
 use plumbline_core::id::{TicketId, TrackerId};
 use serde_json::json;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// A ticket as a poll of its tracker sees it, with where the work on its fix stands.
@@ -14,7 +15,25 @@ pub struct Followed {
     pub ticket: Ticket,
     /// Open findings of the fix that somebody says are fixed.
     pub claimed: bool,
+    /// Findings of the fix that are left out for a time.
+    pub accepted: bool,
+    /// The source that saw the fix's findings was disconnected.
+    pub disconnected: bool,
 }
+
+/// Which of these fixes have findings that an exception covers.
+const ACCEPTED: &str = "select fix_id from unnest($2::uuid[]) x (fix_id)
+     where exists (select from findings f where f.tenant_id = $1 and f.fix_id = x.fix_id and f.state = 'accepted')";
+
+/// Which of these fixes have open findings that somebody says are fixed.
+const CLAIMED: &str = "select fix_id from unnest($2::uuid[]) x (fix_id)
+     where exists (select from findings f
+         where f.tenant_id = $1 and f.fix_id = x.fix_id and f.state = 'open' and f.stage = 'awaiting_proof')";
+
+/// Which of these fixes are of sources that were disconnected.
+const DISCONNECTED: &str = "select x.fix_id from fixes x
+     join sources s on s.tenant_id = $1 and s.source_id = x.source_id and s.removed_at is not null
+     where x.tenant_id = $1 and x.fix_id = any($2)";
 
 /// The tickets of a tracker that are to be kept in step: open ones, and done ones whose fix has something open again.
 ///
@@ -31,16 +50,22 @@ pub async fn list_of_tracker(tx: &mut TenantTx, tracker: TrackerId) -> Result<Ve
     .fetch_all(tx.conn())
     .await?;
     let fixes: Vec<Uuid> = tickets.iter().map(|ticket| ticket.fix_id).collect();
-    let claimed: Vec<Uuid> = sqlx::query_scalar(
-        "select fix_id from unnest($2::uuid[]) x (fix_id)
-         where exists (select from findings f
-             where f.tenant_id = $1 and f.fix_id = x.fix_id and f.state = 'open' and f.stage = 'awaiting_proof')",
-    )
-    .bind(tx.tenant().0)
-    .bind(&fixes)
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(tickets.into_iter().map(|ticket| Followed { claimed: claimed.contains(&ticket.fix_id), ticket }).collect())
+    let claimed = among(tx, CLAIMED, &fixes).await?;
+    let accepted = among(tx, ACCEPTED, &fixes).await?;
+    let disconnected = among(tx, DISCONNECTED, &fixes).await?;
+    let followed = |ticket: Ticket| Followed {
+        claimed: claimed.contains(&ticket.fix_id),
+        accepted: accepted.contains(&ticket.fix_id),
+        disconnected: disconnected.contains(&ticket.fix_id),
+        ticket,
+    };
+    Ok(tickets.into_iter().map(followed).collect())
+}
+
+/// The fixes that a statement picks out of some.
+async fn among(tx: &mut TenantTx, sql: &'static str, fixes: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
+    let found: Vec<Uuid> = sqlx::query_scalar(sql).bind(tx.tenant().0).bind(fixes).fetch_all(tx.conn()).await?;
+    Ok(found.into_iter().collect())
 }
 
 /// What a poll saw and did of one ticket.

@@ -100,13 +100,14 @@ pub async fn bulks(tx: &mut TenantTx) -> Result<Vec<BulkRow>, StoreError> {
 /// # Errors
 /// [`StoreError::NotFound`] when there is none of that id; [`StoreError::Conflict`] when it was undone, or its hour is over.
 pub async fn undo(tx: &mut TenantTx, bulk: Uuid, by: PersonId, now: DateTime<Utc>) -> Result<i64, StoreError> {
-    let found: Option<(DateTime<Utc>, Option<DateTime<Utc>>)> =
-        sqlx::query_as("select at, undone_at from bulk_actions where tenant_id = $1 and bulk_id = $2 for update")
-            .bind(tx.tenant().0)
-            .bind(bulk)
-            .fetch_optional(tx.conn())
-            .await?;
-    let (at, undone) = found.ok_or(StoreError::NotFound)?;
+    let found: Option<(DateTime<Utc>, Option<DateTime<Utc>>, String)> = sqlx::query_as(
+        "select at, undone_at, action from bulk_actions where tenant_id = $1 and bulk_id = $2 for update",
+    )
+    .bind(tx.tenant().0)
+    .bind(bulk)
+    .fetch_optional(tx.conn())
+    .await?;
+    let (at, undone, action) = found.ok_or(StoreError::NotFound)?;
     if undone.is_some() {
         return Err(StoreError::Conflict("It was undone already.".to_owned()));
     }
@@ -130,14 +131,7 @@ pub async fn undo(tx: &mut TenantTx, bulk: Uuid, by: PersonId, now: DateTime<Utc
     .execute(tx.conn())
     .await?
     .rows_affected();
-    sqlx::query(
-        "update findings f set stage = c.stage, claimed_at = c.claimed_at, assignee_id = c.assignee_id, team_id = c.team_id,
-             owned_by_hand = c.owned_by_hand, due_at = c.due_at, due_by_hand = c.due_by_hand
-         from changing c where f.tenant_id = $1 and f.finding_id = c.finding_id",
-    )
-    .bind(tx.tenant().0)
-    .execute(tx.conn())
-    .await?;
+    give_back(tx, &action).await?;
     write_events(tx, "undone", by, &json!({}), now).await?;
     own_changed_fixes(tx).await?;
     sqlx::query("drop table changing").execute(tx.conn()).await?;
@@ -155,4 +149,30 @@ pub async fn undo(tx: &mut TenantTx, bulk: Uuid, by: PersonId, now: DateTime<Utc
         .execute(tx.conn())
         .await?;
     Ok(restored)
+}
+
+/// Gives the findings in `changing` back what the action changed of them, and nothing that rules or terms changed since. Who
+/// left meanwhile, and a team that was removed, own nothing any more.
+async fn give_back(tx: &mut TenantTx, action: &str) -> Result<(), StoreError> {
+    let sql = match action {
+        "assign" => {
+            "update findings f set assignee_id = o.assignee_id, team_id = o.team_id,
+                 owned_by_hand = c.owned_by_hand and (o.assignee_id is not null or o.team_id is not null)
+             from changing c cross join lateral (
+                 select (select m.person_id from members m where m.tenant_id = $1 and m.person_id = c.assignee_id) as assignee_id,
+                     (select t.team_id from teams t where t.tenant_id = $1 and t.team_id = c.team_id) as team_id
+             ) o
+             where f.tenant_id = $1 and f.finding_id = c.finding_id"
+        }
+        "due" => {
+            "update findings f set due_at = c.due_at, due_by_hand = c.due_by_hand
+             from changing c where f.tenant_id = $1 and f.finding_id = c.finding_id"
+        }
+        _ => {
+            "update findings f set stage = c.stage, claimed_at = c.claimed_at
+             from changing c where f.tenant_id = $1 and f.finding_id = c.finding_id"
+        }
+    };
+    sqlx::query(sql).bind(tx.tenant().0).execute(tx.conn()).await?;
+    Ok(())
 }

@@ -13,11 +13,11 @@ mod team;
 pub use bulk::{Bulk, BulkRow, UNDO, bulks, record, undo};
 pub use change::{Change, Changed, apply, preview};
 pub use comment::{Comment, comment, comments, remove_comment};
-pub use owners::{Owner, Ownership, apply_owners, fix_owner, keep_rules, owner_of, rules};
+pub use owners::{Owner, Ownership, apply_owners, keep_rules, owner_of, rules};
 pub use sla::{Breach, DueRow, Preview, apply_due, breaches, due_first, keep_policy, overdue, policy, preview_policy};
 pub use standing::{Standing, standing};
-pub use team::{Team, create_team, members_of, remove_team, set_members, teams};
+pub use team::{Team, create_team, members_of, members_of_all, remove_team, set_members, teams};
 
 pub(crate) use claims::{refute, tell_proven};
-pub(crate) use owners::own_opened;
+pub(crate) use owners::{Leaving, disown, own_opened};
 pub(crate) use sla::Days;

@@ -2,9 +2,10 @@
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::reconcile::own_changed_fixes;
 use crate::tenant::member;
 use chrono::{DateTime, Utc};
-use plumbline_core::id::{FixId, PersonId};
+use plumbline_core::id::PersonId;
 use plumbline_core::triage::owners::{self, Rule};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -274,22 +275,35 @@ pub async fn owner_of(tx: &mut TenantTx, team: Option<Uuid>, assignee: Option<Pe
     Ok(owner)
 }
 
-/// Whose a fix is: whose most of its open findings are.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn fix_owner(tx: &mut TenantTx, fix: FixId) -> Result<Owner, StoreError> {
-    let owner: Option<Owner> = sqlx::query_as(
-        "select o.team_id, t.name as team, o.assignee_id, p.name as assignee from (
-             select team_id, assignee_id from findings where tenant_id = $1 and fix_id = $2 and state = 'open'
-             group by team_id, assignee_id order by count(*) desc, team_id, assignee_id limit 1
-         ) o
-         left join teams t on t.tenant_id = $1 and t.team_id = o.team_id
-         left join people p on p.person_id = o.assignee_id",
-    )
-    .bind(tx.tenant().0)
-    .bind(fix.0)
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(owner.unwrap_or_default())
+/// Who owns nothing any more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Leaving {
+    Person(PersonId),
+    Team(Uuid),
+}
+
+/// Takes everything from a member or a team who is about to go: it is nobody's, or the other's of the two, and its fixes follow.
+/// The caller holds [`crate::reconcile::lock`].
+pub(crate) async fn disown(tx: &mut TenantTx, leaving: Leaving) -> Result<(), StoreError> {
+    let (id, find, take) = match leaving {
+        Leaving::Person(person) => (
+            person.0,
+            "create temporary table changing on commit drop as
+             select finding_id from findings where tenant_id = $1 and assignee_id = $2",
+            "update findings f set assignee_id = null, owned_by_hand = f.owned_by_hand and f.team_id is not null
+             from changing c where f.tenant_id = $1 and f.finding_id = c.finding_id",
+        ),
+        Leaving::Team(team) => (
+            team,
+            "create temporary table changing on commit drop as
+             select finding_id from findings where tenant_id = $1 and team_id = $2",
+            "update findings f set team_id = null, owned_by_hand = f.owned_by_hand and f.assignee_id is not null
+             from changing c where f.tenant_id = $1 and f.finding_id = c.finding_id",
+        ),
+    };
+    sqlx::query(find).bind(tx.tenant().0).bind(id).execute(tx.conn()).await?;
+    sqlx::query(take).bind(tx.tenant().0).execute(tx.conn()).await?;
+    own_changed_fixes(tx).await?;
+    sqlx::query("drop table changing").execute(tx.conn()).await?;
+    Ok(())
 }

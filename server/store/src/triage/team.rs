@@ -4,6 +4,7 @@ use crate::door::TenantTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
 use plumbline_core::id::PersonId;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// A team.
@@ -58,14 +59,7 @@ pub async fn remove_team(tx: &mut TenantTx, team: Uuid) -> Result<String, StoreE
             .fetch_optional(tx.conn())
             .await?;
     let name = name.ok_or(StoreError::NotFound)?;
-    sqlx::query(
-        "update findings set team_id = null, owned_by_hand = owned_by_hand and assignee_id is not null
-         where tenant_id = $1 and team_id = $2",
-    )
-    .bind(tx.tenant().0)
-    .bind(team)
-    .execute(tx.conn())
-    .await?;
+    super::disown(tx, super::Leaving::Team(team)).await?;
     Ok(name)
 }
 
@@ -87,6 +81,23 @@ pub async fn members_of(tx: &mut TenantTx, team: Uuid) -> Result<(String, Vec<Pe
             .fetch_all(tx.conn())
             .await?;
     Ok((name, people.into_iter().map(PersonId).collect()))
+}
+
+/// Who is in each team.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn members_of_all(tx: &mut TenantTx) -> Result<BTreeMap<Uuid, Vec<PersonId>>, StoreError> {
+    let rows: Vec<(Uuid, Uuid)> =
+        sqlx::query_as("select team_id, person_id from team_members where tenant_id = $1 order by team_id, person_id")
+            .bind(tx.tenant().0)
+            .fetch_all(tx.conn())
+            .await?;
+    let mut of_team: BTreeMap<Uuid, Vec<PersonId>> = BTreeMap::new();
+    for (team, person) in rows {
+        of_team.entry(team).or_default().push(PersonId(person));
+    }
+    Ok(of_team)
 }
 
 /// Says who is in a team; whoever is no member of the tenant is left out.

@@ -3,7 +3,7 @@
 use super::client::{Client, Theirs};
 use super::text::text_of;
 use super::wire::TrackerError;
-use super::{EVERY, connect, digest, wait};
+use super::{EVERY, connect, digest, tell_asker, wait};
 use crate::{LEASE, Worker};
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::id::{FixId, TicketId, TrackerId};
@@ -18,6 +18,10 @@ const OVERLAP: TimeDelta = TimeDelta::minutes(2);
 const TEXT_EVERY: TimeDelta = TimeDelta::hours(1);
 
 const PROVEN: &str = "Nothing that this fix closes is open any more; the last run saw it.";
+const ACCEPTED: &str =
+    "Nothing that this fix closes is open any more: an exception leaves it out for a time. It was not fixed.";
+const DISCONNECTED: &str =
+    "The source that saw what this ticket is about was disconnected. Whether it was fixed is not known.";
 const REFUTED: &str = "The last run still sees what this ticket is about, so it is open again.";
 const BACK: &str = "What this ticket was about came back, so it is open again.";
 
@@ -27,8 +31,9 @@ enum Act {
     Nothing,
     /// It was closed there: its findings await their proof.
     Claim,
-    /// Its findings are gone: say so, and close it where it is open.
-    Prove {
+    /// None of its findings is open: say why, and close it where it is open.
+    Close {
+        why: &'static str,
         close: bool,
     },
     /// It was closed there, and its findings are still seen.
@@ -41,10 +46,21 @@ fn act(followed: &Followed, closed: bool, leave_open: bool) -> Act {
     let ticket = &followed.ticket;
     match (ticket.state.as_str(), ticket.open_findings > 0) {
         ("done", true) => Act::BringBack,
-        ("open", false) => Act::Prove { close: !closed && !leave_open },
+        ("open", false) => Act::Close { why: why_closed(followed), close: !closed && !leave_open },
         ("open", true) if closed && ticket.closed_there_at.is_none() => Act::Claim,
         ("open", true) if closed && !followed.claimed => Act::Refute,
         _ => Act::Nothing,
+    }
+}
+
+/// Why nothing of a fix is open any more: only a run proves.
+fn why_closed(followed: &Followed) -> &'static str {
+    if followed.accepted {
+        ACCEPTED
+    } else if followed.disconnected {
+        DISCONNECTED
+    } else {
+        PROVEN
     }
 }
 
@@ -138,7 +154,7 @@ impl Round<'_> {
             ..Step::default()
         };
         match act {
-            Act::Prove { .. } => step.state = Some("done"),
+            Act::Close { .. } => step.state = Some("done"),
             Act::Refute | Act::BringBack => {
                 step.state = Some("open");
                 step.closed_there_at = None;
@@ -161,8 +177,8 @@ impl Round<'_> {
     async fn say(&self, act: Act, key: &str) -> Result<(), TrackerError> {
         match act {
             Act::Nothing | Act::Claim => Ok(()),
-            Act::Prove { close } => {
-                self.client.comment(key, PROVEN).await?;
+            Act::Close { why, close } => {
+                self.client.comment(key, why).await?;
                 if close { self.client.close(key).await } else { Ok(()) }
             }
             Act::Refute => {
@@ -212,6 +228,9 @@ impl Round<'_> {
             ticket::claim(&mut tx, &followed.ticket, self.began).await?;
         }
         ticket::stepped(&mut tx, TicketId(followed.ticket.ticket_id), &step, self.worker.now()).await?;
+        if step.state == Some("failed") {
+            tell_asker(self.worker, &mut tx, &followed.ticket, "is no longer there").await?;
+        }
         Ok(tx.commit().await?)
     }
 }

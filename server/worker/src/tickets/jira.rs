@@ -1,7 +1,7 @@
 //! Jira Cloud's issues, by its REST API v3: texts are documents, and states are reached by transitions.
 
 use super::client::{Changes, Client, PAGES, Theirs, labels};
-use super::wire::{TrackerError, Wire, text};
+use super::wire::{TrackerError, Wire, instant, text};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use plumbline_core::id::FixId;
@@ -26,20 +26,23 @@ impl Jira {
             .header("accept", "application/json"))
     }
 
-    async fn search(&self, jql: &str, what: &str) -> Result<Vec<Theirs>, TrackerError> {
-        let (mut found, mut next) = (Vec::new(), Value::Null);
+    /// What a query finds; where that is more than is read at once, up to when of what is in the order of its change.
+    async fn search(&self, jql: &str, what: &str) -> Result<Changes, TrackerError> {
+        let (mut found, mut next) = (Changes::default(), Value::Null);
         for _ in 0..PAGES {
-            let mut body = json!({ "jql": jql, "fields": ["status"], "maxResults": 100 });
+            let mut body = json!({ "jql": jql, "fields": ["status", "updated"], "maxResults": 100 });
             if let Some(asked) = body.as_object_mut().filter(|_| next.is_string()) {
                 asked.insert("nextPageToken".to_owned(), next.clone());
             }
             let answer = self.wire.send(self.request(Method::POST, "/search/jql")?.json(&body), what).await?;
             let issues = answer.get("issues").and_then(Value::as_array).cloned().unwrap_or_default();
-            found.extend(issues.iter().map(|issue| self.theirs(issue)));
+            found.tickets.extend(issues.iter().map(|issue| self.theirs(issue)));
             next = answer.get("nextPageToken").cloned().unwrap_or(Value::Null);
             if !next.is_string() {
+                found.until = None;
                 break;
             }
+            found.until = last_change(&issues);
         }
         Ok(found)
     }
@@ -73,6 +76,11 @@ impl Jira {
         let issue = self.wire.send(request, "for an issue").await?;
         Ok(self.theirs(&issue).closed)
     }
+}
+
+/// When the last of these issues changed.
+fn last_change(issues: &[Value]) -> Option<DateTime<Utc>> {
+    issues.iter().filter_map(|issue| instant(issue, "/fields/updated")).max()
 }
 
 fn leads_to_done(transition: &Value) -> bool {
@@ -125,7 +133,7 @@ impl Client for Jira {
 
     async fn find(&self, fix: FixId, _: DateTime<Utc>) -> Result<Option<Theirs>, TrackerError> {
         let jql = format!("project = \"{}\" AND labels = \"{}\"", self.project, marker(fix));
-        Ok(self.search(&jql, "for an issue that was made before").await?.into_iter().next())
+        Ok(self.search(&jql, "for an issue that was made before").await?.tickets.into_iter().next())
     }
 
     async fn create(&self, fix: FixId, text: &TicketText) -> Result<Theirs, TrackerError> {
@@ -149,8 +157,11 @@ impl Client for Jira {
     async fn changed(&self, since: DateTime<Utc>) -> Result<Changes, TrackerError> {
         // Dates in a query are in the time zone of the token's owner; minutes before now are the same everywhere.
         let minutes = (self.wire.now - since).num_minutes().max(0) + 1;
-        let jql = format!("project = \"{}\" AND labels = \"{LABEL}\" AND updated >= \"-{minutes}m\"", self.project);
-        Ok(Changes { tickets: self.search(&jql, "for issues that changed").await?, until: None })
+        let jql = format!(
+            "project = \"{}\" AND labels = \"{LABEL}\" AND updated >= \"-{minutes}m\" ORDER BY updated ASC",
+            self.project
+        );
+        self.search(&jql, "for issues that changed").await
     }
 
     async fn write(&self, key: &str, text: &TicketText) -> Result<(), TrackerError> {
@@ -187,6 +198,15 @@ impl Client for Jira {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// So that what is beyond the pages that are read at once is asked for the next time.
+    #[test]
+    fn the_last_change_is_the_latest_of_a_page() {
+        let of = |at: &str| json!({ "fields": { "updated": at } });
+        let page = [of("2026-11-29T12:00:00.000+0200"), of("2026-11-29T10:30:00.000+0000"), json!({})];
+        assert_eq!(last_change(&page), "2026-11-29T10:30:00Z".parse().ok());
+        assert_eq!(last_change(&[]), None);
+    }
 
     #[test]
     fn a_document_has_no_empty_text() {

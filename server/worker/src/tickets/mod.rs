@@ -18,9 +18,10 @@ pub use wire::Outside;
 use crate::Worker;
 use chrono::TimeDelta;
 use client::{Client, Theirs, client};
-use plumbline_core::id::{FixId, TicketId, TrackerId};
+use plumbline_core::id::{FixId, PersonId, TicketId, TrackerId};
 use plumbline_core::signature::sha256;
 use plumbline_core::ticket::TicketText;
+use plumbline_store::inbox::{self, Kind};
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::ticket::{self, Opened, Then, Ticket};
 use plumbline_store::{StoreError, TenantTx};
@@ -144,8 +145,17 @@ async fn give_up(worker: &Worker, lease: &Lease, row: &Ticket, words: &str, then
     let mut tx = worker.database.tenant(lease.tenant).await?;
     job::fence(&mut tx, lease).await?;
     ticket::failed(&mut tx, TicketId(row.ticket_id), words, then).await?;
+    tell_asker(worker, &mut tx, row, "could not be opened").await?;
     job::finish(&mut tx, lease, worker.now(), None).await?;
     Ok(tx.commit().await?)
+}
+
+/// Tells whoever asked for a ticket what went wrong with it; the fix's page says why.
+async fn tell_asker(worker: &Worker, tx: &mut TenantTx, row: &Ticket, what: &str) -> Result<(), StoreError> {
+    let Some(asker) = row.asked_by.map(PersonId) else { return Ok(()) };
+    let words = format!("The ticket in {} {what}", row.tracker_name);
+    inbox::tell(tx, asker, Kind::Ticket, &words, &format!("/fixes/{}", row.fix_id), worker.now()).await?;
+    inbox::wake(tx, &worker.mint).await
 }
 
 /// Tries a tracker's credential.

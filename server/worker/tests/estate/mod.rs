@@ -30,6 +30,8 @@ pub(crate) enum Step {
     Plan(ScopeKey),
     See(Box<Resource>),
     End(ScopeKey, Outcome),
+    /// The run waits here until the test has met it twice.
+    Meet(Arc<tokio::sync::Barrier>),
     /// The whole run breaks off here.
     Break(String),
     /// The process dies here: nothing after it happens, not even the end of the run.
@@ -77,6 +79,11 @@ impl Collector for Scripted {
                 Step::End(scope, outcome) => Event::Ended { scope, outcome, api_calls: 1 },
                 Step::Break(why) => return Err(CollectError::Unreachable(why)),
                 Step::Die => std::future::pending().await,
+                Step::Meet(barrier) => {
+                    barrier.wait().await;
+                    barrier.wait().await;
+                    continue;
+                }
             };
             errand.sink.send(event).await.map_err(|_| CollectError::Cancelled)?;
         }

@@ -146,6 +146,25 @@ async fn nobody_approves_their_own(pool: PgPool) {
     assert!(exception::get(&mut tx, asked).await.expect("it").two_eyes, "and the register says so");
 }
 
+/// A check that is named twice is covered once, in the preview and in the sums.
+#[sqlx::test(migrations = "../../migrations")]
+async fn what_is_named_twice_is_covered_once(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    estate.run(all_read(&[bucket("a", false), bucket("b", false)])).await;
+    let check = "aws_s3_bucket_blocks_public_access".to_owned();
+    let filter = Filter { checks: vec![check.clone(), check], ..Filter::default() };
+    let scope = Scope::Filter(Box::new(filter));
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    let preview = exception::preview(&mut tx, &scope, &estate.worker.weighing).await.expect("a preview");
+    assert_eq!((preview.findings, preview.riskiest.len()), (2, 2));
+    drop(tx);
+
+    estate.except(&scope, ExceptionKind::AcceptedRisk, 30).await;
+
+    assert!(estate.open().await.is_empty());
+    assert_invariants(&estate).await;
+}
+
 /// Random histories: the gross loss is what it would be without exceptions, the net one never more, and when all exceptions
 /// are over it is the gross one again.
 #[sqlx::test(migrations = "../../migrations")]

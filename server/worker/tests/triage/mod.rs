@@ -2,15 +2,15 @@
 
 use crate::estate::{ACCOUNT, Estate, Step, account_settings, all_read, bucket, bucket_unreadable, buckets, settings};
 use chrono::{DateTime, Utc};
-use plumbline_core::id::{FindingId, PersonId, TenantId};
+use plumbline_core::id::{FindingId, FixId, PersonId, TenantId};
 use plumbline_core::risk::Exposure;
 use plumbline_core::scope::Outcome;
 use plumbline_core::triage::Move;
 use plumbline_core::triage::sla::Policy;
 use plumbline_core::verdict::Severity;
 use plumbline_store::job::{self, Task};
-use plumbline_store::triage::{self, Change};
-use plumbline_store::{finding, inbox, reconcile};
+use plumbline_store::triage::{self, Bulk, Change};
+use plumbline_store::{finding, fix, inbox, reconcile};
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -249,8 +249,8 @@ async fn findings_belong_to_whom_the_last_rule_that_matches_names(pool: PgPool) 
         .fetch_one(&estate.pool)
         .await
         .expect("one");
-    let owner = triage::fix_owner(&mut tx, plumbline_core::id::FixId(fix)).await.expect("an owner");
-    assert_eq!((owner.team_id, owner.assignee_id), (None, Some(ann.0)));
+    let fix = fix::get(&mut tx, FixId(fix)).await.expect("the fix");
+    assert_eq!((fix.team_id, fix.assignee_id), (None, Some(ann.0)), "a fix is whose most of its findings are");
     drop(tx);
     sqlx::query("update members set role = 'owner'").execute(&estate.pool).await.expect("an owner");
     member(&estate, 3, "owner@example.com").await;
@@ -259,6 +259,47 @@ async fn findings_belong_to_whom_the_last_rule_that_matches_names(pool: PgPool) 
     plumbline_store::tenant::member::remove(&mut tx, ann).await.expect("gone");
     tx.commit().await.expect("kept");
     assert!(owners(&estate).await.iter().all(|(_, _, person)| person.is_none()), "what was theirs is nobody's");
+    let left: i64 = sqlx::query_scalar("select count(*) from fixes where assignee_id is not null")
+        .fetch_one(&estate.pool)
+        .await
+        .expect("a count");
+    assert_eq!(left, 0, "and so are its fixes");
+}
+
+/// An undo gives back what the action changed: not to who left since, and nothing that other terms changed since.
+#[sqlx::test(migrations = "../../migrations")]
+async fn an_undo_gives_nothing_to_who_is_gone_and_keeps_what_terms_changed(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let (ann, bo) = (member(&estate, 1, "ann@example.com").await, member(&estate, 2, "bo@example.com").await);
+    let (kept, now) = (member(&estate, 3, "owner@example.com").await, estate.worker.mint.now());
+    sqlx::query("update members set role = 'owner'").execute(&estate.pool).await.expect("owners");
+    estate.run(all_read(&[bucket("a", false)])).await;
+    change(&estate, ann, &Change::Assign { team: None, assignee: Some(bo) }).await;
+    let found: Uuid = sqlx::query_scalar("select finding_id from findings").fetch_one(&estate.pool).await.expect("one");
+    let (id, given) = (Uuid::from_u128(9), Change::Assign { team: None, assignee: Some(kept) });
+    let bulk = Bulk { id, by: ann, actor: "Ann", change: &given, q: "", detail: "given" };
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    reconcile::lock(&mut tx).await.expect("locked");
+    finding::ticked(&mut tx, &[FindingId(found)]).await.expect("chosen");
+    assert_eq!(triage::record(&mut tx, &bulk, now).await.expect("given").changed, 1);
+    tx.commit().await.expect("kept");
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    plumbline_store::tenant::member::remove(&mut tx, bo).await.expect("gone");
+    triage::keep_policy(&mut tx, &Policy::of(|_, _| Some(11))).await.expect("other terms");
+    tx.commit().await.expect("kept");
+    work(&estate, &Task::ApplyDue).await;
+    let by_terms = due(&estate, "a").await;
+
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    reconcile::lock(&mut tx).await.expect("locked");
+    assert_eq!(triage::undo(&mut tx, id, ann, now).await.expect("undone"), 1);
+    tx.commit().await.expect("kept");
+
+    assert_eq!(owners(&estate).await, [("a".to_owned(), None, None)]);
+    assert_eq!(due(&estate, "a").await, by_terms);
+    let by_hand: bool =
+        sqlx::query_scalar("select owned_by_hand from findings").fetch_one(&estate.pool).await.expect("one");
+    assert!(!by_hand, "the rules may give it to somebody");
 }
 
 async fn owners(estate: &Estate) -> Vec<(String, Option<Uuid>, Option<Uuid>)> {
