@@ -43,6 +43,8 @@ pub struct TestApp {
     /// Harbor Lane, where callers are members unless said otherwise.
     pub tenant: Tenant,
     pub(crate) serve: Serve,
+    /// Where the application believes to be.
+    origin: String,
     addresses: AtomicU8,
 }
 
@@ -78,6 +80,7 @@ impl TestApp {
             },
         };
         change(&mut parts);
+        let origin = parts.config.public_url.origin().ascii_serialization();
         let mint = parts.mint.clone();
         let state = web::Data::new(AppState::new(parts));
         let service = Rc::new(test::init_service(plumbline_web::app(&state)).await);
@@ -86,13 +89,13 @@ impl TestApp {
             Box::pin(async move { service.call(request.to_request()).await.map(ServiceResponse::map_into_boxed_body) })
         });
         let tenant = new_tenant(&database, "Harbor Lane", &mint).await;
-        Self { clock, mint, database, pool, tenant, serve, addresses: AtomicU8::new(1) }
+        Self { clock, mint, database, pool, tenant, serve, origin, addresses: AtomicU8::new(1) }
     }
 
     /// Somebody who has not signed in, at a network address of their own.
     pub fn anonymous(&self) -> Browser {
         let last = self.addresses.fetch_add(1, Ordering::Relaxed);
-        Browser::new(self.serve.clone(), IpAddr::from([203, 0, 113, last]))
+        Browser::new(self.serve.clone(), IpAddr::from([203, 0, 113, last]), self.origin.clone())
     }
 
     pub async fn owner(&self) -> Browser {

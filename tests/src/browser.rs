@@ -53,6 +53,9 @@ impl Answer {
     }
 
     /// An attribute of every element that a selector finds and that has it.
+    ///
+    /// # Panics
+    /// When the selector is not valid.
     #[must_use]
     pub fn attributes(&self, selector: &str, attribute: &str) -> Vec<String> {
         let page = Html::parse_document(&self.body);
@@ -72,12 +75,14 @@ impl Answer {
 pub struct Browser {
     serve: Serve,
     address: IpAddr,
+    /// What the application believes its own pages to come from.
+    origin: String,
     pub cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
-    pub(crate) fn new(serve: Serve, address: IpAddr) -> Self {
-        Self { serve, address, cookies: BTreeMap::new() }
+    pub(crate) fn new(serve: Serve, address: IpAddr, origin: String) -> Self {
+        Self { serve, address, origin, cookies: BTreeMap::new() }
     }
 
     /// Opens a page.
@@ -105,7 +110,7 @@ impl Browser {
 
     /// Sends exactly these fields, from our own origin.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        self.send(TestRequest::post().uri(path).insert_header(("Origin", ORIGIN)).set_form(fields)).await
+        self.send(TestRequest::post().uri(path).insert_header(("Origin", self.origin.as_str())).set_form(fields)).await
     }
 
     /// Sends a form with a file, with the token of the page at `from`.
@@ -121,7 +126,7 @@ impl Browser {
         body.extend_from_slice(file);
         body.extend_from_slice(b"\r\n--edge--\r\n");
         let kind = ("Content-Type", "multipart/form-data; boundary=edge");
-        let request = TestRequest::post().uri(path).insert_header(("Origin", ORIGIN)).insert_header(kind);
+        let request = TestRequest::post().uri(path).insert_header(("Origin", self.origin.as_str())).insert_header(kind);
         self.send(request.set_payload(body)).await
     }
 

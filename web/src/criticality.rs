@@ -35,7 +35,7 @@ struct Page {
 async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     let rules = text(&criticality::rules(&mut call.tx).await?);
     let may_change = call.may(Permission::ManageRules);
-    call.page(&Page { frame: call.frame(Nav::Resources), may_change, rules, refused: None })
+    call.page(&Page { frame: call.frame(Nav::Settings), may_change, rules, refused: None })
 }
 
 /// The rules as they are typed.
@@ -54,7 +54,7 @@ async fn keep(mut call: Call<ManageRules>, form: Form<Typed>) -> Result<HttpResp
     let rules = match Rules::parse(&typed) {
         Ok(rules) => rules,
         Err(words) => {
-            let frame = call.frame(Nav::Resources);
+            let frame = call.frame(Nav::Settings);
             let page = Page { frame, may_change: true, rules: typed, refused: Some(words) };
             return call.visit().page_with(HttpResponse::UnprocessableEntity(), &page);
         }

@@ -96,7 +96,7 @@ pub struct NavLink {
 }
 
 /// The navigation, in its order, and what it takes to see an entry.
-const NAV: [(Nav, &str, &str, Permission); 12] = [
+const NAV: [(Nav, &str, &str, Permission); 13] = [
     (Nav::Posture, "Posture", "/posture", Permission::ReadPosture),
     (Nav::Fixes, "Fixes", "/fixes", Permission::ReadPosture),
     (Nav::Findings, "Findings", "/findings", Permission::ReadPosture),
@@ -109,6 +109,7 @@ const NAV: [(Nav, &str, &str, Permission); 12] = [
     (Nav::Sources, "Sources", "/sources", Permission::ReadPosture),
     (Nav::Members, "Members", "/members", Permission::ReadMembers),
     (Nav::Audit, "Audit log", "/audit", Permission::ReadAudit),
+    (Nav::Settings, "Settings", "/settings", Permission::ReadPosture),
 ];
 
 /// What surrounds a page for somebody signed in.

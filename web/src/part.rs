@@ -45,9 +45,9 @@ impl Part {
         match self {
             Self::Whole => "Everything".to_owned(),
             Self::Layer(layer) => words::layer(*layer).to_owned(),
-            Self::Framework(id) => {
-                catalogue.framework(id).map_or_else(|| id.clone(), |framework| framework.title.clone())
-            }
+            Self::Framework(id) => catalogue
+                .framework(id)
+                .map_or_else(|| id.clone(), |framework| format!("{} {}", framework.title, framework.version)),
             Self::Source(id) => sources
                 .iter()
                 .find(|source| source.source_id == id.0)

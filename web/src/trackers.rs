@@ -200,7 +200,7 @@ struct Page {
 async fn page<P>(call: &mut Call<P>, form: TrackerForm, errors: Errors) -> Result<Page, WebError> {
     let rows = ticket::trackers(&mut call.tx).await?;
     let lines = rows.iter().map(Line::of).collect();
-    Ok(Page { frame: call.frame(Nav::Sources), lines, form, errors, kinds: TrackerKind::ALL })
+    Ok(Page { frame: call.frame(Nav::Settings), lines, form, errors, kinds: TrackerKind::ALL })
 }
 
 async fn index(mut call: Call<ManageSources>) -> Result<HttpResponse, WebError> {

@@ -5,7 +5,7 @@
 
   const HELP = [
     ["j / k", "Next or previous line"], ["Enter, o", "Open"], ["u", "Back to the list"], ["n", "Next page"],
-    ["x", "Choose the line"], ["Shift + x", "Choose up to the line"], ["s", "Start"], ["f", "Say it is fixed"],
+    ["x", "Choose the line"], ["Shift + x", "Choose up to the line"], ["s", "Start work"], ["f", "Say it is fixed"],
     ["a", "Assign"], ["e", "Accept the risk"], ["/", "Search"],
     ["g then p, f, q, i", "Posture, findings, fixes, inbox"], ["?", "These keys"],
   ];
@@ -109,7 +109,7 @@
     if (!dialog) {
       dialog = document.createElement("dialog");
       dialog.id = "keys";
-      dialog.className = "card keys";
+      dialog.className = "card key-help";
       dialog.setAttribute("aria-labelledby", "keys-title");
       const title = Object.assign(document.createElement("h2"), { id: "keys-title", textContent: "Keys" });
       const list = document.createElement("dl");

@@ -28,7 +28,7 @@ pub enum Task {
     ApplyOwners,
     /// Give what is open its due date by the policy, which changed.
     ApplyDue,
-    /// Once a day: tell people what is late, and make their digests.
+    /// Once a day: tell people what is overdue, and make their digests.
     Remind,
     /// Send the mails that wait.
     SendMail,

@@ -31,7 +31,7 @@ pub(crate) async fn apply(worker: &Worker, lease: &Lease) -> anyhow::Result<()> 
     }
 }
 
-/// Tells people what of theirs is late, makes their digests, and comes back the next morning.
+/// Tells people what of theirs is overdue, makes their digests, and comes back the next morning.
 pub(crate) async fn remind(worker: &Worker, lease: &Lease) -> anyhow::Result<()> {
     let mut tx = worker.database.tenant(lease.tenant).await?;
     job::fence(&mut tx, lease).await?;

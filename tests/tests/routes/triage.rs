@@ -37,7 +37,7 @@ async fn work_on_a_finding_is_begun_claimed_and_taken_back(pool: PgPool) {
     let (page, step) = (format!("/findings/{id}"), format!("/findings/{id}/move"));
     let mut analyst = app.analyst().await;
 
-    assert_eq!(analyst.get(&page).await.texts("button[name=move]"), ["Start work", "I fixed it"]);
+    assert_eq!(analyst.get(&page).await.texts("button[name=move]"), ["Start work", "Say it is fixed"]);
     assert_eq!(analyst.submit(&page, &step, &[("move", "start")]).await.status, 303);
     assert_eq!(analyst.submit(&page, &step, &[("move", "start")]).await.status, 409, "not twice");
     let note = [("move", "claim"), ("note", "closed the port")];
@@ -99,11 +99,11 @@ async fn a_finding_is_given_to_somebody_and_due_by_a_day(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn what_is_late_is_told_by_team_and_on_the_posture(pool: PgPool) {
+async fn what_is_overdue_is_told_by_team_and_on_the_posture(pool: PgPool) {
     let app = TestApp::start(pool).await;
     let found = findings(&app, &["a", "b"]).await;
     let mut analyst = app.analyst().await;
-    assert!(analyst.get("/sla").await.body.contains("Nothing is late"));
+    assert!(analyst.get("/sla").await.body.contains("Nothing is overdue"));
     for id in &found {
         let page = format!("/findings/{id}");
         analyst.submit(&page, &format!("{page}/due"), &[("due", "2026-12-31")]).await;
@@ -113,11 +113,11 @@ async fn what_is_late_is_told_by_team_and_on_the_posture(pool: PgPool) {
 
     let page = analyst.get("/sla").await;
 
-    assert!(page.texts(".lede")[0].starts_with("2 findings late"), "{:?}", page.texts(".lede"));
+    assert!(page.texts(".lede")[0].starts_with("2 findings overdue"), "{:?}", page.texts(".lede"));
     assert!(page.texts("tbody tr")[0].starts_with("No team"));
     assert_eq!(page.texts("tbody .num"), ["2", "0"]);
     assert_eq!(page.texts(".table .cell-title").len(), 2);
-    assert!(analyst.get("/posture").await.body.contains("2 findings late"));
+    assert!(analyst.get("/posture").await.body.contains("2 findings overdue"));
 }
 
 #[sqlx::test(migrations = "../migrations")]

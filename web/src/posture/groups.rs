@@ -118,7 +118,7 @@ struct SettingsPage {
 async fn settings(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     let keys = group::keys(&mut call.tx).await?.join("\n");
     let may_name = call.may(Permission::ManageRules);
-    call.page(&SettingsPage { frame: call.frame(Nav::Posture), keys, refused: None, may_name })
+    call.page(&SettingsPage { frame: call.frame(Nav::Settings), keys, refused: None, may_name })
 }
 
 #[derive(Deserialize)]
@@ -132,7 +132,7 @@ async fn name_keys(mut call: Call<ManageRules>, form: Form<Keys>) -> Result<Http
     let keys = match read(&typed) {
         Ok(keys) => keys,
         Err(words) => {
-            let frame = call.frame(Nav::Posture);
+            let frame = call.frame(Nav::Settings);
             let page = SettingsPage { frame, keys: typed, refused: Some(words), may_name: true };
             return call.visit().page_with(HttpResponse::UnprocessableEntity(), &page);
         }

@@ -191,7 +191,11 @@ fn framework_of(
     let more = turned.len().saturating_sub(NAMED);
     turned.truncate(NAMED);
     OfFramework {
-        score: Move::of(framework.title.clone(), score(controls, net.0).0, score(controls, net.1).0),
+        score: Move::of(
+            format!("{} {}", framework.title, framework.version),
+            score(controls, net.0).0,
+            score(controls, net.1).0,
+        ),
         turned,
         more: (more > 0).then(|| text::number(i64::try_from(more).unwrap_or(0))),
     }

@@ -107,7 +107,7 @@ impl Move {
         match self {
             Self::Start => "Start work",
             Self::Stop => "Stop work",
-            Self::Claim => "I fixed it",
+            Self::Claim => "Say it is fixed",
         }
     }
 

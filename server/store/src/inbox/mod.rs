@@ -24,7 +24,7 @@ pub enum Kind {
     Proven,
     /// A run saw that what they claimed still fails.
     Refuted,
-    /// Theirs is late, or will be soon.
+    /// Theirs is overdue, or will be soon.
     Due,
     /// An exception waits for their approval.
     ExceptionAsked,
@@ -73,7 +73,7 @@ impl Kind {
             Self::Mentioned => "You are mentioned",
             Self::Proven => "Fixed, by a run’s proof",
             Self::Refuted => "Claimed to be fixed, and still fails",
-            Self::Due => "Late, or due soon",
+            Self::Due => "Overdue, or due soon",
             Self::ExceptionAsked => "An exception waits for you",
             Self::Exception => "Your exceptions",
             Self::Ticket => "Tickets",
@@ -276,7 +276,7 @@ pub async fn read_all(tx: &mut TenantTx, person: PersonId, up_to: i64, now: Date
     Ok(done.rows_affected())
 }
 
-/// Tells everybody what of theirs is late or will be within three days, one line a person, and forgets what was told half a
+/// Tells everybody what of theirs is overdue or will be within three days, one line a person, and forgets what was told half a
 /// year ago.
 ///
 /// # Errors
@@ -296,7 +296,7 @@ pub async fn remind(tx: &mut TenantTx, now: DateTime<Utc>) -> Result<(), StoreEr
         .into_iter()
         .map(|(person, late, soon)| Notice {
             person: PersonId(person),
-            subject: format!("Of your findings {late} are late and {soon} are due within three days"),
+            subject: format!("Of your findings {late} are overdue and {soon} are due within three days"),
             link: "/sla".to_owned(),
         })
         .collect();

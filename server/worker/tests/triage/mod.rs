@@ -329,7 +329,7 @@ async fn each_morning_people_are_told_what_is_late_and_mailed_once(pool: PgPool)
 
     assert_eq!(mails.len(), 1, "the second digest has nothing new");
     assert_eq!((mails[0].email.as_str(), mails[0].lines.len()), ("ann@example.com", 1));
-    assert_eq!(mails[0].lines[0].subject, "Of your findings 2 are late and 0 are due within three days");
+    assert_eq!(mails[0].lines[0].subject, "Of your findings 2 are overdue and 0 are due within three days");
     assert_eq!(inbox::unread(&mut tx, ann).await.expect("a count"), 1);
     let stranger = estate.database.tenant(TenantId(Uuid::from_u128(5))).await;
     let mut other = stranger.expect("a door");

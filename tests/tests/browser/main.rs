@@ -1,8 +1,12 @@
 //! A journey of each role through a real browser: what only a browser can prove.
 
+mod accessible;
+mod keyboard;
+
 use anyhow::{Context, Result};
 use fantoccini::key::Key;
 use plumbline_core::id::FindingId;
+use plumbline_core::path::Opens;
 use plumbline_core::risk::Exposure;
 use plumbline_core::role::Role;
 use plumbline_core::verdict::Verdict;
@@ -10,7 +14,6 @@ use plumbline_policy::{Catalogue, Check, Control, Framework};
 use plumbline_store::identity::create_setup_link;
 use plumbline_tests::builders::{Estate, NewResource, REGION};
 use plumbline_tests::chrome::{Chrome, Scripts, Site};
-use serde_json::json;
 use sqlx::PgPool;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG";
@@ -34,6 +37,12 @@ fn weak() -> &'static Check {
 fn other() -> &'static Check {
     let mut all = Catalogue::builtin().checks();
     all.find(|check| check.fix.key != weak().fix.key && check.resource != weak().resource).expect("another check")
+}
+
+/// A check whose failure gives data away, of another fix than most of the estate.
+fn opening() -> &'static Check {
+    let mut all = Catalogue::builtin().checks();
+    all.find(|check| check.opens == Some(Opens::Data) && check.fix.key != weak().fix.key).expect("a check")
 }
 
 /// Two failures of one check (`edge` is on the internet, `inner` is not) and one of another, a pass, and an unknown.
@@ -175,95 +184,6 @@ async fn scores(chrome: &Chrome) -> Result<(i32, Option<i32>)> {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn an_analyst_finds_and_reads_a_finding_with_the_keyboard_alone(pool: PgPool) -> Result<()> {
-    let site = Site::start(pool).await?;
-    estate(&site).await;
-    let analyst = Chrome::signed_in(&site, Role::Analyst, Scripts::On).await?;
-
-    analyst.press(Key::Tab).await?;
-    assert_eq!(analyst.focused().await?, "Skip to content");
-    analyst.press(Key::Enter).await?;
-    assert_eq!(analyst.run("return document.activeElement.id", Vec::new()).await?, "main");
-    analyst.reload().await?;
-    analyst.tab_to("Findings").await?;
-    analyst.press(Key::Enter).await?;
-    analyst.see("h1", "Findings").await?;
-
-    analyst.run("window.stayed = true", Vec::new()).await?;
-    analyst.tab_to("The internet").await?;
-    analyst.press(Key::Enter).await?;
-    analyst.arrive("exposure%3Ainternet").await?;
-    analyst.see_only(ROWS, &["edge"]).await?;
-    analyst.tab_to("Reachable from The internet").await?;
-    analyst.press(Key::Enter).await?;
-    analyst.see("caption", "3 findings").await?;
-    analyst.tab_to("Search findings").await?;
-    analyst.strike(&['i', 'n', 'n']).await?;
-    analyst.arrive("q=inn").await?;
-    analyst.see_only(ROWS, &["inner"]).await?;
-    assert_eq!(analyst.focused().await?, "Search findings", "what is typed next is not lost");
-    assert_eq!(analyst.run("return window.stayed", Vec::new()).await?, json!(true), "the page was never reloaded");
-
-    analyst.tab_to(&weak().title).await?;
-    analyst.press(Key::Enter).await?;
-    analyst.see("h1", &weak().title).await?;
-    analyst.see(".against.is-fail", "It was seen.").await?;
-    analyst.see(".against.is-pass", "Expected").await?;
-    analyst.see("[aria-labelledby=fix-title]", &weak().fix.title).await?;
-    assert!(!analyst.texts(".nav a").await?.contains(&"Members".to_owned()));
-    analyst.open("/members").await?;
-    analyst.see(".eyebrow", "403").await?;
-    analyst.close(&[403]).await
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn an_analyst_works_through_the_list_with_single_keys(pool: PgPool) -> Result<()> {
-    let site = Site::start(pool).await?;
-    estate(&site).await;
-    let analyst = Chrome::signed_in(&site, Role::Analyst, Scripts::On).await?;
-    let chosen = "return document.querySelectorAll('[data-row] input:checked').length";
-
-    analyst.strike(&['g', 'f']).await?;
-    analyst.see("h1", "Findings").await?;
-    analyst.strike(&['?']).await?;
-    analyst.see("#keys", "Next or previous line").await?;
-    analyst.press(Key::Escape).await?;
-    analyst.strike(&['j', 'j', 'k', 'x']).await?;
-    analyst.see("[data-chosen]", "1 chosen").await?;
-    analyst.strike(&['j', 'j', 'X']).await?;
-    analyst.see("[data-chosen]", "3 chosen").await?;
-    assert_eq!(analyst.run(chosen, Vec::new()).await?, json!(3));
-    analyst.strike(&['a']).await?;
-    assert_eq!(analyst.run("return document.activeElement.name", Vec::new()).await?, json!("assignee"));
-
-    analyst.reload().await?;
-    analyst.strike(&['/']).await?;
-    assert_eq!(analyst.focused().await?, "Search findings");
-    analyst.strike(&['e', 'x', 'p', 'o']).await?;
-    analyst.see("#completions", "exposure:").await?;
-    analyst.press(Key::Down).await?;
-    analyst.press(Key::Enter).await?;
-    assert_eq!(analyst.value("#q").await?, "exposure:");
-    analyst.see("#completions", "internet").await?;
-    analyst.strike(&['i', 'n']).await?;
-    analyst.see_only("#completions li > :first-child", &["internet"]).await?;
-    analyst.press(Key::Down).await?;
-    analyst.press(Key::Enter).await?;
-    analyst.arrive("exposure%3Ainternet").await?;
-    analyst.see_only(ROWS, &["edge"]).await?;
-
-    analyst.press(Key::Tab).await?;
-    analyst.strike(&['j', 'o']).await?;
-    analyst.see("h1", &weak().title).await?;
-    analyst.strike(&['u']).await?;
-    analyst.see("h1", "Findings").await?;
-    analyst.see_only(ROWS, &["edge"]).await?;
-    analyst.strike(&['g', 'q']).await?;
-    analyst.see("h1", "Fixes").await?;
-    analyst.close(&[]).await
-}
-
-#[sqlx::test(migrations = "../migrations")]
 async fn an_auditor_follows_a_framework_to_a_resource_exports_it_and_changes_nothing(pool: PgPool) -> Result<()> {
     let site = Site::start(pool).await?;
     estate(&site).await;
@@ -312,81 +232,4 @@ async fn without_scripts_the_posture_and_the_findings_are_read_narrowed_and_sear
     analyst.click("td a", &weak().title).await?;
     analyst.see(".against.is-fail", "It was seen.").await?;
     analyst.close(&[]).await
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn no_page_has_a_serious_accessibility_violation_light_or_dark(pool: PgPool) -> Result<()> {
-    let site = Site::start(pool).await?;
-    let estate = estate(&site).await;
-    estate.changed("fixed", 1.5, 2).await;
-    estate.blind(REGION, "s3:ListAllMyBuckets").await;
-    let (framework, control, _) = judged();
-    let edge: uuid::Uuid =
-        sqlx::query_scalar("select resource_id from resources where name = 'edge'").fetch_one(&site.app.pool).await?;
-    let owner = Chrome::signed_in(&site, Role::Owner, Scripts::On).await?;
-    let exception: uuid::Uuid = sqlx::query_scalar(
-        "insert into exceptions (tenant_id, exception_id, finding_id, scope, reason, requested_by, created_at, expires_at)
-         select f.tenant_id, f.finding_id, f.finding_id, jsonb_build_object('finding', f.finding_id),
-             'known for the length of a test', m.person_id, f.opened_at, f.opened_at + interval '30 days'
-         from findings f join members m on m.tenant_id = f.tenant_id limit 1 returning exception_id",
-    )
-    .fetch_one(&site.app.pool)
-    .await?;
-    let pages = [
-        "/posture".to_owned(),
-        "/exceptions".to_owned(),
-        format!("/exceptions/{exception}"),
-        "/exceptions/new".to_owned(),
-        format!("/exceptions/new?resource={edge}"),
-        "/settings/trackers".to_owned(),
-        "/fixes".to_owned(),
-        "/fixes?sort=due&owner=nobody".to_owned(),
-        format!("/fixes/{}", estate.fix(weak())),
-        "/plan?part=whole&target=100&by=2099-12-24".to_owned(),
-        "/plan?part=whole&target=100&by=2026-12-24".to_owned(),
-        format!("/what-if?fix={}&except={}&target=85", estate.fix(weak()), weak().id),
-        "/posture/changes".to_owned(),
-        "/posture/groups".to_owned(),
-        "/settings/groups".to_owned(),
-        "/findings?exposure=internet".to_owned(),
-        "/findings?q=severty%3Ahigh".to_owned(),
-        "/findings/filter".to_owned(),
-        "/views".to_owned(),
-        format!("/findings/{}", finding_of(&site, "edge").await?),
-        "/compliance".to_owned(),
-        format!("/compliance/{}", framework.id),
-        format!("/compliance/{}/{}", framework.id, control.id),
-        "/sources".to_owned(),
-        "/sources/new".to_owned(),
-        "/sources/new?provider=aws".to_owned(),
-        "/sources/new?provider=registry".to_owned(),
-        "/sources/new?provider=kubernetes".to_owned(),
-        "/sources/new?provider=docker".to_owned(),
-        "/sources/new?provider=host".to_owned(),
-        format!("/sources/{}", estate.source),
-        "/resources".to_owned(),
-        format!("/resources/{edge}"),
-        format!("/resources/{edge}/stack"),
-        "/flaws".to_owned(),
-        "/components".to_owned(),
-        "/image-rules".to_owned(),
-        "/bills".to_owned(),
-        "/members".to_owned(),
-        "/audit".to_owned(),
-    ];
-
-    let mut violations = Vec::new();
-    for theme in ["light", "dark"] {
-        owner.keep("plumbline-theme", theme).await?;
-        for page in &pages {
-            owner.open(page).await?;
-            assert_eq!(owner.run("return document.documentElement.dataset.theme", Vec::new()).await?, theme);
-            if let Err(error) = owner.is_accessible().await {
-                violations.push(format!("{theme} {error:#}"));
-            }
-        }
-    }
-
-    assert!(violations.is_empty(), "{}", violations.join("\n"));
-    owner.close(&[]).await
 }
