@@ -71,8 +71,9 @@ pub async fn set_four_eyes(tx: &mut TenantTx, on: bool, by: PersonId, now: DateT
 
 /// Tells everybody who may approve an exception that it waits for them.
 pub(super) async fn notify_approvers(tx: &mut TenantTx, exception: ExceptionId, mint: &Mint) -> Result<(), StoreError> {
-    let people: Vec<(Uuid, String)> = sqlx::query_as(
-        "select m.person_id, p.name from members m
+    let told = sqlx::query_as(
+        "select m.person_id, p.name || ' asks for an exception: ' || regexp_replace(left(e.reason, 120), '\\s+', ' ', 'g')
+         from members m
          join exceptions e on e.tenant_id = $1 and e.exception_id = $2
          join people p on p.person_id = e.requested_by
          where m.tenant_id = $1 and m.role = any($3) and m.person_id <> e.requested_by",
@@ -82,7 +83,7 @@ pub(super) async fn notify_approvers(tx: &mut TenantTx, exception: ExceptionId, 
     .bind(approving())
     .fetch_all(tx.conn())
     .await?;
-    tell_all(tx, Kind::ExceptionAsked, exception, people, |name| format!("{name} asks for an exception"), mint).await
+    tell(tx, Kind::ExceptionAsked, exception, told, mint).await
 }
 
 /// Tells whoever asked for an exception what became of it.
@@ -92,30 +93,29 @@ pub(super) async fn notify_asker(
     became: &str,
     mint: &Mint,
 ) -> Result<(), StoreError> {
-    let people: Vec<(Uuid, String)> = sqlx::query_as(
-        "select requested_by, '' from exceptions where tenant_id = $1 and exception_id = $2 and requested_by is not null",
+    let told = sqlx::query_as(
+        "select requested_by, 'Your exception ' || $3 || ': ' || regexp_replace(left(reason, 120), '\\s+', ' ', 'g')
+         from exceptions where tenant_id = $1 and exception_id = $2",
     )
     .bind(tx.tenant().0)
     .bind(exception.0)
+    .bind(became)
     .fetch_all(tx.conn())
     .await?;
-    tell_all(tx, Kind::Exception, exception, people, |_| format!("Your exception {became}"), mint).await
+    tell(tx, Kind::Exception, exception, told, mint).await
 }
 
-async fn tell_all(
+/// Tells each of these people a sentence of their own.
+async fn tell(
     tx: &mut TenantTx,
     kind: Kind,
     exception: ExceptionId,
-    people: Vec<(Uuid, String)>,
-    subject: impl Fn(&str) -> String,
+    told: Vec<(Uuid, String)>,
     mint: &Mint,
 ) -> Result<(), StoreError> {
-    let notice = |(person, name): (Uuid, String)| Notice {
-        person: PersonId(person),
-        subject: subject(&name),
-        link: format!("/exceptions/{exception}"),
-    };
-    let notices: Vec<Notice> = people.into_iter().map(notice).collect();
+    let link = format!("/exceptions/{exception}");
+    let notice = |(person, subject)| Notice { person: PersonId(person), subject, link: link.clone() };
+    let notices: Vec<Notice> = told.into_iter().map(notice).collect();
     inbox::tell_many(tx, kind, &notices, mint.now()).await?;
     inbox::wake(tx, mint).await
 }
