@@ -27,8 +27,8 @@ on conflict do nothing;
 
 insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region, exposure, criticality,
     likelihood, loss, risk, fix_id, observed, message, subject, first_seen, opened_at)
-select $1, md5($1::text || uid || check_id)::uuid, r.source_id, r.resource_id, check_id, 'open', severity, r.account, r.region, exposed,
-    'normal', likelihood, 1000, 50, md5($1::text || 'fix' || uid || check_id)::uuid, '{}', '', subject, now(), now()
+select $1, md5($1::text || f.uid || f.check_id)::uuid, r.source_id, r.resource_id, f.check_id, 'open', severity, r.account, r.region, exposed,
+    'normal', likelihood, 1000, 50, md5($1::text || 'fix' || f.uid || f.check_id)::uuid, '{}', '', subject, now(), now()
 from (
     select 'bench/image/' || i as uid, 'image_no_exploited_flaws' as check_id, 'critical' as severity, 'internet' as exposed,
         'exploited' as likelihood, 'CVE-2031-' || i as subject from generate_series(1, 500, 5) i
