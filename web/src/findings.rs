@@ -22,9 +22,10 @@ pub(crate) use meaning::{Reader, Refusal};
 use plumbline_core::filter::{FIELDS, FieldInfo, Mistake};
 use plumbline_core::role::Permission;
 use plumbline_policy::Catalogue;
-use plumbline_store::finding::{FindingFilter, Order, TeamName, Total};
+use plumbline_store::finding::{FindingFilter, Order, Total};
 use plumbline_store::tenant::member;
-use plumbline_store::{PageRequest, TenantTx, finding, source, view};
+use plumbline_store::triage::Team;
+use plumbline_store::{PageRequest, TenantTx, finding, source, triage, view};
 pub(crate) use query::Query;
 
 const PAGE: i64 = 50;
@@ -161,7 +162,7 @@ struct List {
     may_triage: bool,
     /// What the list is, as its address has it: for what is done to all of it.
     line: String,
-    teams: Vec<TeamName>,
+    teams: Vec<Team>,
     /// Whom findings can be given to.
     people: Vec<(String, String)>,
     csrf: String,
@@ -221,7 +222,7 @@ impl List {
             has_sources: true,
             may_triage,
             line: if line.is_empty() { "q=".to_owned() } else { line },
-            teams: finding::team_names(&mut call.tx).await?,
+            teams: triage::teams(&mut call.tx).await?,
             people: if may_triage { people(call).await? } else { Vec::new() },
             csrf: call.csrf(),
         })

@@ -62,25 +62,6 @@ impl FindingState {
     }
 }
 
-/// A team that findings can be given to.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct TeamName {
-    pub team_id: Uuid,
-    pub name: String,
-}
-
-/// The names of all teams.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn team_names(tx: &mut TenantTx) -> Result<Vec<TeamName>, StoreError> {
-    let rows = sqlx::query_as("select team_id, name from teams where tenant_id = $1 order by lower(name)")
-        .bind(tx.tenant().0)
-        .fetch_all(tx.conn())
-        .await?;
-    Ok(rows)
-}
-
 /// One finding with what is known of its resource and of the scope that lists it.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct FindingDetail {

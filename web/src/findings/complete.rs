@@ -8,7 +8,7 @@ use askama::Template;
 use plumbline_core::filter::{FIELDS, Field, Shape, Word};
 use plumbline_core::role::Permission;
 use plumbline_store::tenant::member;
-use plumbline_store::{StoreError, finding, source};
+use plumbline_store::{StoreError, finding, source, triage};
 use std::collections::BTreeSet;
 
 /// Completions that are shown at once.
@@ -150,7 +150,7 @@ async fn values(call: &mut Call<ReadPosture>, field: Field, begins: &str) -> Res
             counts.into_iter().map(|count| (count.value, text::plural(count.findings, "finding"))).collect()
         }
         Field::Source => plain(source::names(&mut call.tx).await?.into_iter().map(|source| source.name).collect()),
-        Field::Team => plain(finding::team_names(&mut call.tx).await?.into_iter().map(|team| team.name).collect()),
+        Field::Team => plain(triage::teams(&mut call.tx).await?.into_iter().map(|team| team.name).collect()),
         Field::Owner => owners(call).await?,
         Field::Framework => {
             let frameworks = call.catalogue().frameworks();

@@ -4,7 +4,8 @@ use crate::triage::last_day;
 use crate::{text, words};
 use chrono::{DateTime, Utc};
 use plumbline_policy::Catalogue;
-use plumbline_store::finding::{FindingRow, TeamName};
+use plumbline_store::finding::FindingRow;
+use plumbline_store::triage::Team;
 
 /// One finding in a list.
 pub(crate) struct FindingLine {
@@ -81,7 +82,7 @@ impl FindingLine {
     }
 
     /// With the name of the team whose it is.
-    pub(super) fn of_team(mut self, row: &FindingRow, teams: &[TeamName]) -> Self {
+    pub(super) fn of_team(mut self, row: &FindingRow, teams: &[Team]) -> Self {
         self.team = teams.iter().find(|team| Some(team.team_id) == row.team_id).map(|team| team.name.clone());
         self
     }

@@ -9,7 +9,7 @@ use plumbline_core::id::PersonId;
 use plumbline_policy::Catalogue;
 use plumbline_store::finding::{Condition, FindingFilter, FindingState, Search, What};
 use plumbline_store::tenant::member;
-use plumbline_store::{StoreError, TenantTx, finding, resource, source};
+use plumbline_store::{StoreError, TenantTx, finding, resource, source, triage};
 use std::collections::BTreeSet;
 
 /// Resources that a search text is looked up in.
@@ -256,7 +256,7 @@ impl Meant<'_> {
     }
 
     async fn teams(&mut self, values: &[String]) -> Result<Vec<uuid::Uuid>, Refusal> {
-        let teams = finding::team_names(self.tx).await?;
+        let teams = triage::teams(self.tx).await?;
         let mut ids = Vec::new();
         for value in values {
             let Some(team) = teams.iter().find(|team| team.name.to_lowercase() == value.to_lowercase()) else {

@@ -13,7 +13,7 @@ use plumbline_core::layer::Layer;
 use plumbline_core::verdict::Effort;
 use plumbline_policy::Catalogue;
 use plumbline_store::fix::{FixFilter, FixOwner, FixSort};
-use plumbline_store::{PageRequest, StoreError, TenantTx, finding, fix, source};
+use plumbline_store::{PageRequest, StoreError, TenantTx, fix, source, triage};
 use std::collections::BTreeSet;
 use url::form_urlencoded;
 use uuid::Uuid;
@@ -222,7 +222,7 @@ async fn owners(tx: &mut TenantTx, chosen: Option<FixOwner>) -> Result<Vec<Choic
     let mut all = vec![choice("nobody", "Nobody yet", chosen == Some(FixOwner::Nobody))];
     let members = fix::owners(tx).await?;
     all.extend(members.into_iter().map(|one| choice(one.person_id.to_string(), one.name, person(one.person_id))));
-    let teams = finding::team_names(tx).await?;
+    let teams = triage::teams(tx).await?;
     all.extend(teams.into_iter().map(|team| {
         let owner = FixOwner::Team(team.team_id);
         choice(owner_word(owner), team.name, chosen == Some(owner))
