@@ -1,13 +1,10 @@
 //! Requests of ours to addresses that a tenant names: a provider's issuer is a tenant's words, and the request goes out
 //! from inside our network. Unless the operator allows it, only public addresses are spoken to, and only over TLS.
 //!
-//! Names are checked in the resolver that the client itself uses, so that a name which changes its answer between check
-//! and use gains nothing. Redirects are not followed, answers are short, and nothing waits for long.
+//! Redirects are not followed, answers are short, and nothing waits for long.
 
-use plumbline_core::address::{is_inside, is_public};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::net::SocketAddr;
-use std::sync::Arc;
+use plumbline_core::address::is_inside;
+use plumbline_outside::Reach;
 use std::time::Duration;
 use url::Url;
 
@@ -54,22 +51,6 @@ fn may_go(url: &Url, private_allowed: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Resolves as the system does, and refuses answers that are not public.
-struct PublicOnly;
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if found.iter().any(|address| !is_public(address.ip())) {
-                let words = format!("{} resolves to an address that is not public", name.as_str());
-                return Err(OutsideError::Refused(words).into());
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
-    }
-}
-
 /// Speaks to the outside.
 #[derive(Debug, Clone)]
 pub struct Outside {
@@ -83,14 +64,10 @@ impl Outside {
     /// # Errors
     /// When the TLS library cannot be set up.
     pub fn new(private_allowed: bool) -> Result<Self, OutsideError> {
-        let mut client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
+        let client = plumbline_outside::client(Reach::allowed(private_allowed))
+            .https_only(!private_allowed)
             .connect_timeout(Duration::from_secs(5))
             .timeout(Duration::from_secs(10));
-        if !private_allowed {
-            client = client.dns_resolver(Arc::new(PublicOnly)).https_only(true);
-        }
         Ok(Self { client: client.build()?, private_allowed })
     }
 

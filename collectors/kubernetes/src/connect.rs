@@ -2,14 +2,13 @@
 
 use crate::aws::Key;
 use crate::credential::{Secret, Tokens};
-use crate::guard::PublicOnly;
 use crate::kubeconfig::{self, Who};
 use crate::operator::{Operator, Patience};
 use crate::settings::{Auth, Settings, certificates, server_url};
 use plumbline_core::clock::SharedClock;
 use plumbline_core::collect::CollectError;
+use plumbline_outside::Reach;
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::Arc;
 use url::Url;
 
 /// An API server, and who we are to it.
@@ -108,12 +107,7 @@ fn wrong(words: &str) -> CollectError {
 
 /// What all our clients have in common.
 fn builder(patience: &Patience, inside: bool) -> reqwest::ClientBuilder {
-    let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .user_agent("plumbline")
-        .connect_timeout(patience.connect);
-    if inside { http } else { http.dns_resolver(Arc::new(PublicOnly)) }
+    plumbline_outside::client(Reach::allowed(inside)).connect_timeout(patience.connect)
 }
 
 /// A client that trusts the cluster's authority and shows our certificate, if there is one.

@@ -16,7 +16,6 @@ mod discovery;
 mod edges;
 mod error;
 mod follow;
-mod guard;
 mod held;
 mod kubeconfig;
 mod list;

@@ -7,7 +7,6 @@ use crate::answer::{Trouble, challenges, judge, read_body, text};
 use crate::credential::{Credentials, Secret};
 use crate::digest::Digest;
 use crate::error::{ReadError, pull};
-use crate::guard::PublicOnly;
 use crate::operator::{Operator, Patience};
 use crate::settings::{Scheme, Settings};
 use crate::throttle::Throttle;
@@ -16,6 +15,7 @@ use plumbline_core::address;
 use plumbline_core::clock::SharedClock;
 use plumbline_core::collect::CollectError;
 use plumbline_core::text::{chain, one_line};
+use plumbline_outside::Reach;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use std::sync::Arc;
@@ -101,17 +101,11 @@ impl Client {
     ) -> Result<Self, CollectError> {
         let base = settings.base().map_err(CollectError::Settings)?;
         let credentials = Credentials::of(settings, secret).map_err(CollectError::Settings)?;
-        let mut http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent("plumbline")
+        let http = plumbline_outside::client(Reach::allowed(operator.private_endpoints))
             .https_only(settings.scheme == Scheme::Https)
             .tls_certs_merge(settings.certificates().map_err(CollectError::Settings)?)
             .connect_timeout(patience.connect)
             .read_timeout(patience.idle);
-        if !operator.private_endpoints {
-            http = http.dns_resolver(Arc::new(PublicOnly));
-        }
         let http = http.build().map_err(|error| CollectError::Settings(chain(&error)))?;
         let private_allowed = operator.private_endpoints;
         let token_host = settings.token_host.clone();

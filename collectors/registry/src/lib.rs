@@ -17,7 +17,6 @@ mod digest;
 mod ecr;
 mod error;
 mod found;
-mod guard;
 mod image;
 mod layers;
 mod list;

@@ -10,7 +10,6 @@ mod criticality;
 mod deliveries;
 mod evaluate;
 pub mod feeds;
-mod guarded;
 mod hosts;
 mod images;
 mod intake;

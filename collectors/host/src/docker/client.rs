@@ -2,12 +2,10 @@
 
 use super::error::ReadError;
 use super::settings::{Endpoint, Operator, Secret, Settings};
-use plumbline_core::address::is_public;
 use plumbline_core::collect::CollectError;
 use plumbline_core::text::{chain, one_line};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use plumbline_outside::Reach;
 use serde_json::Value;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -32,10 +30,7 @@ impl Client {
     /// # Errors
     /// When the settings make no sense together with the secret.
     pub(crate) fn open(settings: &Settings, secret: &Secret, operator: Operator) -> Result<Self, CollectError> {
-        let mut http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent("plumbline")
+        let mut http = plumbline_outside::client(Reach::allowed(operator.private_endpoints))
             .connect_timeout(CONNECT)
             .timeout(PATIENCE);
         let base = match settings.endpoint().map_err(CollectError::Settings)? {
@@ -51,9 +46,6 @@ impl Client {
                 }
                 if let Some(identity) = secret.identity().map_err(CollectError::Settings)? {
                     http = http.identity(identity);
-                }
-                if !operator.private_endpoints {
-                    http = http.dns_resolver(Arc::new(PublicOnly));
                 }
                 url
             }
@@ -119,19 +111,4 @@ async fn read_body(mut answer: reqwest::Response, limit: usize) -> Result<Vec<u8
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-/// Resolves as the system does, and refuses answers that are not public.
-struct PublicOnly;
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if found.iter().any(|address| !is_public(address.ip())) {
-                return Err(format!("{} resolves to an address that is not public", name.as_str()).into());
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
-    }
 }

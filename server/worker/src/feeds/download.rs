@@ -5,15 +5,14 @@
 //! alone: what comes over the internet in the clear could be anybody's.
 
 use super::FeedKind;
-use crate::guarded::{Guarded, Reach};
 use anyhow::{Context, bail, ensure};
 use plumbline_core::address::is_inside;
+use plumbline_outside::Reach;
 use plumbline_software::advisory::kev;
 use plumbline_store::feed::Validators;
 use reqwest::header::{ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION};
 use reqwest::{Client, Response, StatusCode};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
@@ -61,18 +60,13 @@ impl Downloads {
     /// When the TLS library cannot be set up.
     pub fn new(private_allowed: bool) -> anyhow::Result<Self> {
         let client = |reach| {
-            Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .user_agent(concat!("plumbline/", env!("CARGO_PKG_VERSION")))
+            plumbline_outside::client(reach)
                 .connect_timeout(Duration::from_secs(10))
                 .read_timeout(SILENCE)
                 .timeout(WHOLE)
-                .dns_resolver(Arc::new(Guarded(reach)))
         };
-        let reach = if private_allowed { Reach::Anywhere } else { Reach::Public };
         let http = private_allowed.then(|| client(Reach::Inside).build()).transpose()?;
-        Ok(Self { https: client(reach).https_only(true).build()?, http })
+        Ok(Self { https: client(Reach::allowed(private_allowed)).https_only(true).build()?, http })
     }
 
     /// Checks an address before a request goes there, and finds who sends it.

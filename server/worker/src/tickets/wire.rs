@@ -1,13 +1,12 @@
 //! Requests to trackers: guarded, short, and told apart by whether trying again could help.
 
-use crate::guarded::{Guarded, Reach};
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use plumbline_core::address::{is_inside, may_go};
+use plumbline_outside::Reach;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use std::sync::Arc;
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -41,18 +40,14 @@ impl Outside {
     /// # Errors
     /// When the TLS library cannot be set up.
     pub fn patient(private_allowed: bool, links: Option<Url>, limit: Duration) -> anyhow::Result<Self> {
-        let client = |reach| {
-            Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .user_agent(concat!("plumbline/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(Duration::from_secs(10))
-                .timeout(limit)
-                .dns_resolver(Arc::new(Guarded(reach)))
-        };
-        let reach = if private_allowed { Reach::Anywhere } else { Reach::Public };
+        let client = |reach| plumbline_outside::client(reach).connect_timeout(Duration::from_secs(10)).timeout(limit);
         let http = private_allowed.then(|| client(Reach::Inside).build()).transpose().context("plain HTTP")?;
-        Ok(Self { https: client(reach).https_only(true).build()?, http, private_allowed, links })
+        Ok(Self {
+            https: client(Reach::allowed(private_allowed)).https_only(true).build()?,
+            http,
+            private_allowed,
+            links,
+        })
     }
 
     fn sender(&self, url: &Url) -> Result<&Client, TrackerError> {

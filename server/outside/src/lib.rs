@@ -1,20 +1,45 @@
-//! A resolver that refuses answers that are out of reach. It is the one that the client itself uses, so that a name which
-//! changes its answer between check and use gains nothing.
+//! How a request of ours leaves for an address that somebody else names: a tenant's endpoint, a redirect, a feed.
+//!
+//! The request goes out from inside our network. Unless the operator allows it, nothing that is loopback, link-local
+//! (metadata services), private or reserved is spoken to. Names are checked in the resolver that the client itself uses, so
+//! that a name which changes its answer between check and use gains nothing. An address that is given as a number never
+//! reaches a resolver: [`plumbline_core::address`] checks it in the URL, before each request.
 
 use plumbline_core::address::is_public;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// Which addresses a name may stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub enum Reach {
     Anywhere,
     Public,
+    /// Loopback, private and reserved space alone: where plain HTTP may go.
     Inside,
 }
 
+impl Reach {
+    /// Anywhere where the operator allows private addresses, else the public internet.
+    #[must_use]
+    pub fn allowed(private: bool) -> Self {
+        if private { Self::Anywhere } else { Self::Public }
+    }
+}
+
+/// What all our clients have in common: no proxy, no redirect that is followed by itself, and names checked as they are
+/// resolved.
+#[must_use]
+pub fn client(reach: Reach) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .user_agent(concat!("plumbline/", env!("CARGO_PKG_VERSION")))
+        .dns_resolver(Arc::new(Guarded(reach)))
+}
+
 /// Resolves as the system does, and refuses answers that are out of reach.
-pub(crate) struct Guarded(pub(crate) Reach);
+struct Guarded(Reach);
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
