@@ -15,7 +15,7 @@ use plumbline_tests::builders::{Estate, NewResource, check};
 use plumbline_tests::trackers::{Fault, TOKEN, Trackers};
 use plumbline_worker::Worker;
 use plumbline_worker::tickets::Outside;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -317,6 +317,34 @@ async fn a_webhook_is_signed_and_says_when_it_says_the_same_again(pool: PgPool) 
     let events: Vec<String> =
         lab.trackers.asked().iter().map(|one| one.json()["event"].as_str().unwrap_or_default().to_owned()).collect();
     assert_eq!(events[2..], ["ticket.commented", "ticket.closed"]);
+    Ok(())
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_address_of_a_webhook_is_sealed_as_its_secret_is(pool: PgPool) -> Result<()> {
+    let lab = Lab::start(pool).await?;
+    let tracker = lab.tracker("webhook", "", "a-secret-of-the-hook").await?;
+    let row: String = sqlx::query_scalar("select trackers::text from trackers").fetch_one(&lab.app.pool).await?;
+    assert!(row.contains(&lab.trackers.url) && !row.contains("/hook"), "{row}");
+
+    let mut tx = lab.app.tx().await;
+    ticket::replace_secret(&mut tx, tracker, &"another-secret".into(), &keyring(), &lab.app.mint).await?;
+    let opened = ticket::open_tracker(&mut tx, &keyring(), tracker).await?;
+    assert_eq!(opened.tracker.base_url, format!("{}/hook", lab.trackers.url));
+    assert_eq!(opened.secret.expose_secret(), "another-secret");
+
+    tx.commit().await?;
+
+    // One from before has its address in the row and its secret alone sealed.
+    lab.sql("update trackers set kind = 'github'").await?;
+    let mut tx = lab.app.tx().await;
+    ticket::replace_secret(&mut tx, tracker, &"of-old-days".into(), &keyring(), &lab.app.mint).await?;
+    tx.commit().await?;
+    lab.sql("update trackers set kind = 'webhook', base_url = 'https://old.example.com/hook'").await?;
+    let mut tx = lab.app.tx().await;
+    let opened = ticket::open_tracker(&mut tx, &keyring(), tracker).await?;
+    assert_eq!(opened.tracker.base_url, "https://old.example.com/hook");
+    assert_eq!(opened.secret.expose_secret(), "of-old-days");
     Ok(())
 }
 

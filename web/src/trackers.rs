@@ -95,7 +95,8 @@ fn address_of(kind: TrackerKind, typed: &str, private_allowed: bool) -> Result<S
     Ok(typed.trim_end_matches('/').to_owned())
 }
 
-/// An address as pages and the audit log show it: what stands behind the host of a webhook often is a secret of its own.
+/// An address as pages and the audit log show it: what stands behind the host of a webhook often is a secret of its own,
+/// and is sealed with the credential.
 fn shown(kind: TrackerKind, address: &str) -> String {
     match (kind, Url::parse(address)) {
         (TrackerKind::Webhook, Ok(url)) => format!("{}/…", url.origin().ascii_serialization()),

@@ -6,7 +6,8 @@ use crate::seal::{Keyring, Sealed};
 use chrono::{DateTime, Utc};
 use plumbline_core::id::{Mint, TrackerId};
 use plumbline_core::ticket::TrackerSettings;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ pub struct Tracker {
     pub tracker_id: Uuid,
     pub kind: String,
     pub name: String,
+    /// Of a webhook only its origin.
     pub base_url: String,
     pub project: String,
     pub settings: Json<TrackerSettings>,
@@ -27,7 +29,7 @@ pub struct Tracker {
     pub poll_error: Option<String>,
 }
 
-/// A tracker with its credential, for one job.
+/// A tracker with its credential, for one job; of a webhook, with its whole address.
 #[derive(Debug)]
 pub struct TrackerSecret {
     pub tracker: Tracker,
@@ -92,7 +94,8 @@ pub async fn create(
     mint: &Mint,
 ) -> Result<TrackerId, StoreError> {
     let id = TrackerId::mint(mint);
-    let sealed = seal(tx, id, new.secret, keyring, mint)?;
+    let (shown, kept) = kept_of(new.kind, new.base_url, new.secret)?;
+    let sealed = seal(tx, id, &kept, keyring, mint)?;
     sqlx::query(
         "insert into trackers (tenant_id, tracker_id, kind, name, base_url, project, settings, sealed_secret, secret_key_id,
              created_at)
@@ -102,7 +105,7 @@ pub async fn create(
     .bind(id.0)
     .bind(new.kind)
     .bind(new.name)
-    .bind(new.base_url)
+    .bind(shown)
     .bind(new.project)
     .bind(Json(new.settings))
     .bind(sealed.bytes)
@@ -114,10 +117,10 @@ pub async fn create(
     Ok(id)
 }
 
-/// Replaces a tracker's credential.
+/// Replaces a tracker's credential; of a webhook its secret, for its address stays.
 ///
 /// # Errors
-/// [`StoreError::NotFound`].
+/// [`StoreError::NotFound`]; [`StoreError::Sealed`] when no key opens the address of a webhook.
 pub async fn replace_secret(
     tx: &mut TenantTx,
     tracker: TrackerId,
@@ -125,15 +128,21 @@ pub async fn replace_secret(
     keyring: &Keyring,
     mint: &Mint,
 ) -> Result<(), StoreError> {
-    let sealed = seal(tx, tracker, secret, keyring, mint)?;
+    let mut old = get(tx, tracker).await?;
+    if old.kind == WEBHOOK {
+        old = open(tx, keyring, tracker).await?.tracker;
+    }
+    let (shown, kept) = kept_of(&old.kind, &old.base_url, secret)?;
+    let sealed = seal(tx, tracker, &kept, keyring, mint)?;
     let done = sqlx::query(
-        "update trackers set sealed_secret = $3, secret_key_id = $4, tested_at = null, test_error = null
+        "update trackers set sealed_secret = $3, secret_key_id = $4, base_url = $5, tested_at = null, test_error = null
          where tenant_id = $1 and tracker_id = $2 and removed_at is null",
     )
     .bind(tx.tenant().0)
     .bind(tracker.0)
     .bind(sealed.bytes)
     .bind(sealed.key_id)
+    .bind(shown)
     .execute(tx.conn())
     .await?;
     if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
@@ -181,7 +190,7 @@ pub async fn tested(
 /// # Errors
 /// [`StoreError::NotFound`] when it is gone; [`StoreError::Sealed`] when no key opens the credential.
 pub async fn open(tx: &mut TenantTx, keyring: &Keyring, tracker: TrackerId) -> Result<TrackerSecret, StoreError> {
-    let found = get(tx, tracker).await?;
+    let mut found = get(tx, tracker).await?;
     let sealed: Option<(Vec<u8>, String)> = sqlx::query_as(
         "select sealed_secret, secret_key_id from trackers
          where tenant_id = $1 and tracker_id = $2 and removed_at is null and sealed_secret is not null",
@@ -192,7 +201,35 @@ pub async fn open(tx: &mut TenantTx, keyring: &Keyring, tracker: TrackerId) -> R
     .await?;
     let (bytes, key_id) = sealed.ok_or(StoreError::NotFound)?;
     let secret = keyring.open(&owner(tx, tracker), &Sealed { key_id, bytes })?;
-    Ok(TrackerSecret { tracker: found, secret })
+    match serde_json::from_str(secret.expose_secret()) {
+        Ok(Kept { address, secret }) if found.kind == WEBHOOK => {
+            found.base_url = address;
+            Ok(TrackerSecret { tracker: found, secret: secret.into() })
+        }
+        _ => Ok(TrackerSecret { tracker: found, secret }),
+    }
+}
+
+const WEBHOOK: &str = "webhook";
+
+/// What is sealed for a webhook, whose address often is a secret of its own. Those from before have their secret alone, and
+/// their address in the row, until their credential is replaced.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    address: String,
+    secret: String,
+}
+
+/// The address as it may be shown, and what is sealed.
+fn kept_of(kind: &str, address: &str, secret: &SecretString) -> Result<(String, SecretString), StoreError> {
+    if kind != WEBHOOK {
+        return Ok((address.to_owned(), secret.clone()));
+    }
+    let host = address.find("://").map_or(0, |at| at + 3);
+    let shown = address[host..].find(['/', '?', '#']).map_or(address, |end| &address[..host + end]);
+    let kept = Kept { address: address.to_owned(), secret: secret.expose_secret().to_owned() };
+    let kept = serde_json::to_string(&kept).map_err(|_| StoreError::Sealed)?;
+    Ok((shown.to_owned(), kept.into()))
 }
 
 fn seal(
