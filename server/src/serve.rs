@@ -134,6 +134,7 @@ impl Product {
             collectors: self.collectors.to_vec(),
             mailer: config::mailer()?.map(Arc::new),
             outside: Outside::new(self.private_endpoints, config::links()?)?,
+            batch: plumbline_worker::BATCH,
         };
         tokio::join!(Arc::new(worker).run(SLOTS, stop.clone()), refresh.run(stop));
         Ok(())

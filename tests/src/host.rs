@@ -54,6 +54,7 @@ impl Hosted {
             collectors: vec![Arc::new(HostCollector::new(Arc::new(app.clock.clone())))],
             mailer: None,
             outside: plumbline_worker::tickets::Outside::new(true, None)?,
+            batch: plumbline_worker::BATCH,
         };
         let mut hosted = Self { app, url, worker, state, server: None };
         hosted.serve(listener)?;

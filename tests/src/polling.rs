@@ -75,6 +75,7 @@ impl Polling {
             collectors: vec![Arc::new(collector)],
             mailer: None,
             outside: plumbline_worker::tickets::Outside::new(true, None)?,
+            batch: plumbline_worker::BATCH,
         };
         Ok(Self { pool, clock, database, tenant, source, worker })
     }

@@ -50,6 +50,7 @@ impl Lab {
             collectors: Vec::new(),
             mailer: None,
             outside: Outside::patient(true, links, Duration::from_secs(1))?,
+            batch: plumbline_worker::BATCH,
         };
         Ok(Self { trackers: Trackers::start()?, app, worker, fix })
     }

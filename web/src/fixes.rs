@@ -2,6 +2,7 @@
 
 mod names;
 mod one;
+mod place;
 mod queue;
 mod remedy;
 mod snippet;
@@ -13,6 +14,7 @@ use crate::route::Route;
 use crate::triage::last_day;
 use crate::{text, words};
 use chrono::{DateTime, Utc};
+use plumbline_core::text::short_hashes;
 use plumbline_policy::{Catalogue, Check};
 use plumbline_store::fix::FixRow;
 use url::form_urlencoded;
@@ -93,14 +95,14 @@ pub(crate) fn title(row: &FixRow, catalogue: &Catalogue) -> String {
 /// Where a fix is applied, in words.
 fn target(row: &FixRow) -> String {
     let whole = whose(row);
-    match &row.resource_name {
+    short_hashes(&match &row.resource_name {
         // The account of an image is the host of its registry.
         Some(name) if row.fix_key.starts_with("image-") => format!("{name} in {}", row.account),
         Some(name) => format!("{name} in {whole}"),
         None if row.target == row.account => whole,
         None if row.target == format!("{}/{}", row.account, row.region) => format!("{whole}, {}", row.region),
         None => row.target.clone(),
-    }
+    })
 }
 
 /// The account, where it is one of a cloud; a cluster, an engine or a machine is better known by what its source is called.

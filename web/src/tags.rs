@@ -2,6 +2,7 @@
 
 use crate::text;
 use chrono::{DateTime, Utc};
+use plumbline_core::text::short_hashes;
 use plumbline_store::tag::TagStretch;
 
 /// Stretches that are shown.
@@ -47,7 +48,7 @@ pub(crate) struct Other {
 
 impl Other {
     fn of(digest: &str, id: Option<uuid::Uuid>) -> Self {
-        Self { href: id.map(|id| format!("/resources/{id}")), digest: short(digest) }
+        Self { href: id.map(|id| format!("/resources/{id}")), digest: short_hashes(digest) }
     }
 }
 
@@ -68,23 +69,5 @@ impl TagLine {
             end: row.left_at.map(|at| (text::when(at), how)),
             to: row.to_digest.as_deref().map(|digest| Other::of(digest, row.to_id)),
         }
-    }
-}
-
-/// The beginning of a digest, as people tell images apart.
-fn short(digest: &str) -> String {
-    let (kind, hex) = digest.split_once(':').unwrap_or(("", digest));
-    let hex: String = hex.chars().take(12).collect();
-    if kind.is_empty() { hex } else { format!("{kind}:{hex}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_digest_is_shortened_with_care() {
-        assert_eq!(short(&format!("sha256:{}", "ab".repeat(32))), "sha256:abababababab");
-        assert_eq!(short("éééééééééééééé"), "éééééééééééé");
     }
 }

@@ -2,19 +2,20 @@
 //!
 //! The *loss* is what it takes from the score: severity × exposure × criticality, so that a score can be explained by three
 //! factors and its sums are exact in any order. The *risk* is what findings are ranked by: all factors, those of the loss
-//! and [`Likelihood`], [`Blast`] and [`Guards`] beside them. Whole numbers throughout. This file and `risk/context.rs` are
-//! the table of weights; `docs/RISK.md` prints it.
+//! and [`Likelihood`], [`Blast`] and [`Guards`] beside them. Whole numbers throughout. This file, `risk/context.rs` and
+//! `risk/order.rs`, by which fixes are ordered, are the table of weights; `docs/RISK.md` prints it.
 
 mod context;
+pub mod order;
 
 pub use context::{Blast, Guard, Guards, Likelihood};
 
 use crate::verdict::Severity;
 use serde::{Deserialize, Serialize};
 
-/// The version of the weights of the risk. It is part of the content's version: whoever changes a weight raises it, and
+/// The version of the weights of the risk and of the order of fixes. It is part of the content's version: whoever changes a weight raises it, and
 /// everything is weighed anew at the next run of each source.
-pub const WEIGHTS_VERSION: u32 = 1;
+pub const WEIGHTS_VERSION: u32 = 2;
 
 /// How reachable a resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ pub use list::{FixFilter, FixOwner, FixSort, list};
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
+use plumbline_core::fix::Place;
 use plumbline_core::id::{FixId, PersonId};
 use plumbline_core::stack::WORKLOADS;
 use serde_json::Value;
@@ -26,11 +27,17 @@ pub struct FixRow {
     pub resources: i64,
     /// Points of the unrounded score.
     pub gain: f64,
-    /// Its place in the recommended order, see [`plumbline_core::fix::rank`].
+    /// Its place in the recommended order, see [`plumbline_core::fix::Place::rank`].
     pub rank: f64,
     /// The sum of the risks of the findings that it closes.
     pub risk: i64,
+    /// The same risks taken together, as they count in the recommended order.
+    pub joint_risk: f64,
     pub paths_cut: i32,
+    /// The risks of these paths taken together.
+    pub joint_path_risk: f64,
+    /// How light the work is, as it counts in the recommended order.
+    pub ease: f64,
     pub upstream: bool,
     pub team_id: Option<Uuid>,
     pub assignee_id: Option<Uuid>,
@@ -52,7 +59,7 @@ macro_rules! fix_rows {
         concat!(
             $before,
             "select f.fix_id, f.source_id, s.name as source_name, f.fix_key, f.target, f.account, f.region, f.open_findings,
-                 f.resources, f.gain, f.rank, f.risk, f.paths_cut, f.upstream, f.team_id, f.assignee_id,
+                 f.resources, f.gain, f.rank, f.risk, f.joint_risk, f.paths_cut, f.joint_path_risk, f.ease, f.upstream, f.team_id, f.assignee_id,
                  (select p.name from members m join people p on p.person_id = m.person_id
                   where m.tenant_id = $1 and m.person_id = f.assignee_id) as assignee_name,
                  (select t.name from teams t where t.tenant_id = $1 and t.team_id = f.team_id) as team_name, f.due_at,
@@ -72,6 +79,19 @@ macro_rules! fix_rows {
 pub(crate) use fix_rows;
 
 impl FixRow {
+    /// What its place in the recommended order follows from.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place {
+            risk: self.joint_risk,
+            paths: self.joint_path_risk,
+            gain: self.gain,
+            upstream: self.upstream,
+            resources: self.resources,
+            ease: self.ease,
+        }
+    }
+
     /// Whose it is: the member, or else the team, that most of its findings are.
     #[must_use]
     pub fn owner(&self) -> Option<&str> {

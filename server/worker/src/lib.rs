@@ -33,7 +33,7 @@ use plumbline_policy::Catalogue;
 use plumbline_store::identity::session;
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::seal::Keyring;
-use plumbline_store::{Database, StoreError, bill, reconcile};
+use plumbline_store::{Database, StoreError, TenantTx, bill, reconcile};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,8 @@ const LEASE: TimeDelta = TimeDelta::seconds(60);
 const IDLE: Duration = Duration::from_millis(500);
 /// How often one job is tried before it is given up; a poll comes round again anyway.
 const ATTEMPTS: i32 = 5;
+/// So many resources or fixes are settled within seconds, which is how long a run waits for a job that looks at all of them.
+pub const BATCH: i64 = 10_000;
 /// How long ended jobs are kept.
 const KEEP_JOBS: TimeDelta = TimeDelta::days(2);
 
@@ -60,6 +62,8 @@ pub struct Worker {
     pub mailer: Option<Arc<mail::Mailer>>,
     /// Speaks to the trackers that tenants name.
     pub outside: tickets::Outside,
+    /// How many resources or fixes a job that looks at all of a tenant's takes in one transaction; see [`BATCH`].
+    pub batch: i64,
 }
 
 impl std::fmt::Debug for Worker {
@@ -149,12 +153,33 @@ impl Worker {
     }
 
     async fn regroup(&self, lease: &Lease) -> anyhow::Result<()> {
+        loop {
+            let mut tx = self.begin_batch(lease).await?;
+            if !reconcile::regroup(&mut tx, &self.weighing, self.batch, self.now()).await? {
+                job::finish(&mut tx, lease, self.now(), None).await?;
+                return Ok(tx.commit().await?);
+            }
+            self.commit_batch(tx, lease).await?;
+        }
+    }
+
+    /// Begins a transaction that holds the tenant's lock, of a job that is done a batch at a time so that no run waits for
+    /// all of it.
+    async fn begin_batch(&self, lease: &Lease) -> anyhow::Result<TenantTx> {
         let mut tx = self.database.tenant(lease.tenant).await?;
         job::fence(&mut tx, lease).await?;
         reconcile::lock(&mut tx).await?;
-        reconcile::regroup(&mut tx, &self.weighing, self.now()).await?;
-        job::finish(&mut tx, lease, self.now(), None).await?;
-        Ok(tx.commit().await?)
+        Ok(tx)
+    }
+
+    /// Keeps what a batch did, and the job ours for the next one.
+    async fn commit_batch(&self, tx: TenantTx, lease: &Lease) -> anyhow::Result<()> {
+        tx.commit().await?;
+        let mut queue = self.database.queue().await?;
+        let ours = job::prolong(&mut queue, lease, self.now() + LEASE).await?;
+        queue.commit().await?;
+        anyhow::ensure!(ours, "another worker has taken this job over");
+        Ok(())
     }
 
     /// Ends exceptions whose time is over, and comes back when the next one's is.

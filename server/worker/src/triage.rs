@@ -1,34 +1,40 @@
 //! What follows a change of the rules of triage, and what people are told each morning.
 
-use crate::{LEASE, Worker};
+use crate::Worker;
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::{inbox, reconcile, triage};
 use uuid::Uuid;
 
+/// Where the next batch begins: with the open findings after a resource, and then with the fixes after a fix.
+#[derive(Clone, Copy)]
+enum Next {
+    Findings(Uuid),
+    Fixes(Uuid),
+}
+
 /// Gives what is open to its owners, or its due date, by the rules as they are now: a batch a transaction, so that runs are
-/// not kept waiting for long.
+/// not kept waiting for long. What fixes say of it follows, a batch a transaction too.
 pub(crate) async fn apply(worker: &Worker, lease: &Lease) -> anyhow::Result<()> {
-    let mut after = Uuid::nil();
+    let mut next = Next::Findings(Uuid::nil());
     loop {
-        let mut tx = worker.database.tenant(lease.tenant).await?;
-        job::fence(&mut tx, lease).await?;
-        reconcile::lock(&mut tx).await?;
-        let next = match lease.task {
-            Task::ApplyOwners => triage::apply_owners(&mut tx, after).await?,
-            _ => triage::apply_due(&mut tx, after).await?,
+        let mut tx = worker.begin_batch(lease).await?;
+        let then = match (next, &lease.task) {
+            (Next::Findings(after), Task::ApplyOwners) => of_findings(triage::apply_owners(&mut tx, after).await?),
+            (Next::Findings(after), _) => of_findings(triage::apply_due(&mut tx, after).await?),
+            (Next::Fixes(after), _) => reconcile::own_fixes(&mut tx, after, worker.batch).await?.map(Next::Fixes),
         };
-        let Some(next) = next else {
-            reconcile::own_fixes(&mut tx).await?;
+        let Some(then) = then else {
             job::finish(&mut tx, lease, worker.now(), None).await?;
             return Ok(tx.commit().await?);
         };
-        tx.commit().await?;
-        after = next;
-        let mut queue = worker.database.queue().await?;
-        let ours = job::prolong(&mut queue, lease, worker.now() + LEASE).await?;
-        queue.commit().await?;
-        anyhow::ensure!(ours, "another worker has taken this job over");
+        worker.commit_batch(tx, lease).await?;
+        next = then;
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is one arm of a choice whose others may be the last")]
+fn of_findings(next: Option<Uuid>) -> Option<Next> {
+    Some(next.map_or(Next::Fixes(Uuid::nil()), Next::Findings))
 }
 
 /// Tells people what of theirs is overdue, makes their digests, and comes back the next morning.

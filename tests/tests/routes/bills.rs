@@ -55,6 +55,7 @@ async fn work(app: &TestApp) {
         collectors: Vec::new(),
         mailer: None,
         outside: plumbline_worker::tickets::Outside::new(true, None).expect("a client"),
+        batch: plumbline_worker::BATCH,
     };
     while worker.work_once(&CancellationToken::new()).await.expect("worked") {}
     let failed: Vec<String> =

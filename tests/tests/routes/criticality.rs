@@ -24,6 +24,8 @@ async fn work(app: &TestApp) {
         collectors: Vec::new(),
         mailer: None,
         outside: plumbline_worker::tickets::Outside::new(true, None).expect("a client"),
+        // A transaction a resource.
+        batch: 1,
     };
     while worker.work_once(&CancellationToken::new()).await.expect("worked") {}
     let failed: Vec<Option<String>> =

@@ -6,7 +6,7 @@ use plumbline_tests::builders::{Estate, NewResource, check};
 use sqlx::PgPool;
 
 #[sqlx::test(migrations = "../migrations")]
-async fn the_queue_is_ordered_by_gain_and_says_what_each_closes(pool: PgPool) {
+async fn the_queue_says_what_each_closes(pool: PgPool) {
     let app = TestApp::start(pool).await;
     let estate = Estate::of(&app).await;
     for name in ["one", "two"] {
@@ -36,6 +36,34 @@ async fn a_fix_says_what_to_do_and_what_the_score_becomes(pool: PgPool) {
     assert_eq!(page.texts("article h2"), [check(0).title.clone()]);
     assert!(!page.body.contains("--account-id ACCOUNT "), "the account is filled in");
     assert_eq!(page.texts(".list-line .cell-title"), ["one"]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_fix_says_why_it_stands_where_it_stands_and_calls_an_image_by_its_name(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let estate = Estate::of(&app).await;
+    let resource = estate.resource(&NewResource::of(check(0), "one")).await;
+    estate.verdict(resource, check(0), Verdict::Fail).await;
+    estate.add_up(60.0).await;
+    let digest = "ab".repeat(32);
+    sqlx::query(
+        "update fixes set joint_risk = 60, paths_cut = 2, joint_path_risk = 80, gain = 0.4, upstream = true, ease = 0.9,
+             target = 'registry.example.com/base@sha256:' || $1 || ' → registry.example.com/base:2'",
+    )
+    .bind(&digest)
+    .execute(&app.pool)
+    .await
+    .expect("a place");
+    let mut analyst = app.analyst().await;
+
+    let queue = analyst.get("/fixes").await;
+    let page = analyst.get(&format!("/fixes/{}", estate.fix(check(0)))).await;
+
+    assert_eq!(page.texts(".factors tbody .num"), ["60.0", "+ 40.0", "+ 2.0", "× 1.25", "× 0.9", "= 114.8"]);
+    assert!(page.texts(".factors tbody tr")[1].contains("2 paths"));
+    assert!(page.texts(".lede")[0].starts_with("From registry.example.com/base@sha256:abababababab "));
+    assert!(queue.texts("tbody .cell-sub")[0].contains("base@sha256:abababababab → registry.example.com/base:2"));
+    assert!(!page.body.contains(&digest) && !queue.body.contains(&digest));
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -1,5 +1,6 @@
 //! One fix with everything it takes.
 
+use super::place::{Part, parts};
 use super::{FixLine, Remedy, pair};
 use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
@@ -11,6 +12,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use plumbline_core::id::FixId;
 use plumbline_core::role::Permission;
+use plumbline_core::text::short_hashes;
 use plumbline_policy::{Catalogue, Check};
 use plumbline_store::fix::FixSubject;
 use plumbline_store::{PageRequest, StoreError, TenantTx, finding, fix, posture};
@@ -47,6 +49,8 @@ struct One {
     runners: Option<String>,
     /// The score now and with the fix applied, each with one decimal; none before the first reconcile.
     scores: Option<(String, String)>,
+    /// Why it stands where it stands in the queue.
+    place: Vec<Part>,
     steps: Vec<Step>,
     findings: Vec<Closed>,
     next: Option<String>,
@@ -100,8 +104,9 @@ impl One {
             done: row.open_findings == 0,
             runners: (runners > 0).then(|| text::plural(runners, "workload")),
             scores: score.map(|score| (charts::tenths(score), charts::tenths((score + row.gain).min(100.0)))),
+            place: parts(&row, FixLine::of(&row, catalogue).effort),
             steps: steps.collect(),
-            bump: row.target.split_once(" → ").map(|(from, to)| (from.to_owned(), to.to_owned())),
+            bump: row.target.split_once(" → ").map(|(from, to)| (short_hashes(from), short_hashes(to))),
             next: findings.next.map(|after| format!("/fixes/{id}?{}", pair("after", &after))),
             findings: findings.items.iter().map(|row| Closed::of(row, catalogue)).collect(),
             line: FixLine::at(&row, catalogue, now),
@@ -128,9 +133,9 @@ impl Closed {
         Self {
             id: row.finding_id.to_string(),
             risk: row.risk,
-            subject: row.subject.clone(),
+            subject: short_hashes(&row.subject),
             check: words::check(catalogue, &row.check_id).to_owned(),
-            resource: row.resource_name.clone(),
+            resource: short_hashes(&row.resource_name),
             kind: words::kind(&row.resource_kind).to_owned(),
         }
     }

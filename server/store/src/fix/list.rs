@@ -51,7 +51,7 @@ macro_rules! queue {
 /// In which order fixes are listed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum FixSort {
-    /// By what is to be done first, all told: [`plumbline_core::fix::rank`].
+    /// By what is to be done first, all told: [`plumbline_core::fix::Place::rank`].
     #[default]
     Recommended,
     Gain,

@@ -92,7 +92,8 @@ pub(super) async fn parts(
 async fn groups(tx: &mut TenantTx, weighing: &Weighing) -> Result<Vec<(String, Value)>, StoreError> {
     let rows: Vec<(String, String, String, i64, i64, i64)> = sqlx::query_as(
         "with biggest as (
-             select tag_key, tag_value from group_losses where tenant_id = $1
+             select tag_key, tag_value from group_losses join group_keys k using (tenant_id, tag_key)
+             where tenant_id = $1 and k.reckoned_to = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
              group by tag_key, tag_value order by sum(open_findings) desc, sum(loss) desc, tag_key, tag_value limit $2
          )
          select g.tag_key, g.tag_value, g.check_id, g.loss, g.net_loss, g.open_findings

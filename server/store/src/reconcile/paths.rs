@@ -236,15 +236,17 @@ const CUTS: &str = "with sole as (
      insert into path_cuts select $1, fix_id, path_id from now order by fix_id, path_id on conflict do nothing";
 
 const FIXES: &str = "with cuts as (
-         select fix_id, count(*)::int as paths from path_cuts where tenant_id = $1 group by fix_id
+         select c.fix_id, count(*)::int as paths, sqrt(sum(a.risk::float8 * a.risk)) as risk
+         from path_cuts c join attack_paths a on a.tenant_id = $1 and a.path_id = c.path_id
+         where c.tenant_id = $1 group by c.fix_id
      ), now as (
-         select fix_id, paths from cuts
+         select fix_id, paths, risk from cuts
          union all
-         select f.fix_id, 0 from fixes f where f.tenant_id = $1 and f.paths_cut > 0
+         select f.fix_id, 0, 0 from fixes f where f.tenant_id = $1 and f.paths_cut > 0
            and not exists (select from cuts c where c.fix_id = f.fix_id)
      )
-     update fixes f set paths_cut = n.paths from now n
-     where f.tenant_id = $1 and f.fix_id = n.fix_id and f.paths_cut <> n.paths";
+     update fixes f set paths_cut = n.paths, joint_path_risk = n.risk from now n
+     where f.tenant_id = $1 and f.fix_id = n.fix_id and (f.paths_cut <> n.paths or f.joint_path_risk <> n.risk)";
 
 const SUMS: &str = "insert into path_sums (tenant_id, footholds, paths) values ($1, $2, $3)
      on conflict (tenant_id) do update set footholds = excluded.footholds, paths = excluded.paths

@@ -4,6 +4,7 @@ use super::ledger::is_new_version;
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::score::Weighing;
+use uuid::Uuid;
 
 /// Writes natures where they differ: of which fixes.
 macro_rules! natures {
@@ -76,13 +77,18 @@ pub(super) async fn write_fixes(tx: &mut TenantTx, weighing: &Weighing) -> Resul
     .await?;
     sqlx::query(
         "insert into fixes (tenant_id, fix_id, source_id, fix_key, target, account, region, open_findings, resources, loss,
-             gain)
-         select distinct on (fix_id) $1, fix_id, source_id, fix_key, fix_target, account, region, 0, 0, 0, 0
-         from moved where fix_key is not null
-         order by fix_id, resource_id
+             gain, upstream, ease)
+         select distinct on (m.fix_id) $1, m.fix_id, m.source_id, m.fix_key, m.fix_target, m.account, m.region, 0, 0, 0, 0,
+             coalesce(k.upstream, false), coalesce(k.ease, 1)
+         from moved m left join unnest($2::text[], $3::bool[], $4::float8[]) as k (fix_key, upstream, ease) using (fix_key)
+         where m.fix_key is not null and not exists (select from fixes x where x.tenant_id = $1 and x.fix_id = m.fix_id)
+         order by m.fix_id, m.resource_id
          on conflict (tenant_id, fix_id) do nothing",
     )
     .bind(tenant)
+    .bind(weighing.fixes.keys().cloned().collect::<Vec<_>>())
+    .bind(weighing.fixes.values().map(|nature| nature.upstream).collect::<Vec<_>>())
+    .bind(weighing.fixes.values().map(|nature| nature.ease()).collect::<Vec<_>>())
     .execute(tx.conn())
     .await?;
     sqlx::query("delete from fix_checks c using touched t where c.tenant_id = $1 and c.fix_id = t.fix_id")
@@ -109,18 +115,19 @@ pub(super) async fn write_fixes(tx: &mut TenantTx, weighing: &Weighing) -> Resul
 async fn sum_touched(tx: &mut TenantTx) -> Result<(), StoreError> {
     sqlx::query(
         "update fixes x set open_findings = n.findings, resources = n.resources, loss = n.loss, risk = n.risk,
-             team_id = n.team_id, assignee_id = n.assignee_id, due_at = n.due_at
+             joint_risk = n.joint_risk, team_id = n.team_id, assignee_id = n.assignee_id, due_at = n.due_at
          from (
              select t.fix_id, count(f.finding_id) as findings, count(distinct f.resource_id) as resources,
                  coalesce(sum(f.loss), 0)::bigint as loss, coalesce(sum(f.risk), 0)::bigint as risk,
+                 coalesce(sqrt(sqrt(sum(f.risk::float8 * f.risk * f.risk * f.risk))), 0) as joint_risk,
                  mode() within group (order by f.team_id) as team_id,
                  mode() within group (order by f.assignee_id) as assignee_id, min(f.due_at) as due_at
              from touched t left join findings f on f.tenant_id = $1 and f.fix_id = t.fix_id and f.state = 'open'
              group by t.fix_id
          ) n
          where x.tenant_id = $1 and x.fix_id = n.fix_id
-             and (x.open_findings, x.resources, x.loss, x.risk, x.team_id, x.assignee_id, x.due_at)
-                 is distinct from (n.findings, n.resources, n.loss, n.risk, n.team_id, n.assignee_id, n.due_at)",
+             and (x.open_findings, x.resources, x.loss, x.risk, x.joint_risk, x.team_id, x.assignee_id, x.due_at)
+                 is distinct from (n.findings, n.resources, n.loss, n.risk, n.joint_risk, n.team_id, n.assignee_id, n.due_at)",
     )
     .bind(tx.tenant().0)
     .execute(tx.conn())
@@ -128,31 +135,46 @@ async fn sum_touched(tx: &mut TenantTx) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Brings owner and due date of all fixes up to date after rules gave findings others. The caller holds [`super::lock`].
+/// Brings owner and due date of the next fixes, at most so many, up to date after rules gave findings others. Returns after which fix the next
+/// batch begins; none when all are done. The caller holds [`super::lock`].
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn own_fixes(tx: &mut TenantTx) -> Result<(), StoreError> {
-    own_touched(
-        tx,
-        "create temporary table touched on commit drop as
-         select fix_id from fixes where tenant_id = $1 and open_findings > 0",
+pub async fn own_fixes(tx: &mut TenantTx, after: Uuid, at_most: i64) -> Result<Option<Uuid>, StoreError> {
+    let last: Option<Uuid> = sqlx::query_scalar(
+        "select fix_id from fixes where tenant_id = $1 and fix_id > $2 order by fix_id offset $3 limit 1",
     )
-    .await
+    .bind(tx.tenant().0)
+    .bind(after)
+    .bind(at_most - 1)
+    .fetch_optional(tx.conn())
+    .await?;
+    sqlx::query(
+        "create temporary table touched on commit drop as
+         select fix_id from fixes where tenant_id = $1 and fix_id > $2 and fix_id <= $3 and open_findings > 0",
+    )
+    .bind(tx.tenant().0)
+    .bind(after)
+    .bind(last.unwrap_or(Uuid::max()))
+    .execute(tx.conn())
+    .await?;
+    own_touched(tx).await?;
+    Ok(last)
 }
 
 /// The same after people gave the findings in `changing` others: of the fixes that close these.
 pub(crate) async fn own_changed_fixes(tx: &mut TenantTx) -> Result<(), StoreError> {
-    own_touched(
-        tx,
+    sqlx::query(
         "create temporary table touched on commit drop as
          select distinct f.fix_id from changing c join findings f on f.tenant_id = $1 and f.finding_id = c.finding_id",
     )
-    .await
+    .bind(tx.tenant().0)
+    .execute(tx.conn())
+    .await?;
+    own_touched(tx).await
 }
 
-async fn own_touched(tx: &mut TenantTx, touched: &'static str) -> Result<(), StoreError> {
-    sqlx::query(touched).bind(tx.tenant().0).execute(tx.conn()).await?;
+async fn own_touched(tx: &mut TenantTx) -> Result<(), StoreError> {
     sqlx::query("analyze touched").execute(tx.conn()).await?;
     sum_touched(tx).await?;
     sqlx::query("drop table touched").execute(tx.conn()).await?;
@@ -176,7 +198,9 @@ async fn write_natures(tx: &mut TenantTx, weighing: &Weighing) -> Result<(), Sto
     Ok(())
 }
 
-/// The gain of every fix that touches a check whose loss moved: the score with the fix applied, less the score now.
+/// The gain of every fix that touches a check whose loss moved: the score with the fix applied, less the score now. One that is
+/// too small to be shown is kept as the power of two below it. In a large estate nearly all are, each moves a little with every
+/// finding of its check, and writing a fix costs far more than reckoning its gain.
 pub(super) async fn write_gains(tx: &mut TenantTx, weighing: &Weighing, all: bool) -> Result<(), StoreError> {
     let checks: Vec<(&str, f64)> =
         weighing.whole.iter().flat_map(|c| c.checks.iter().map(|check| (check.as_str(), c.weight))).collect();
@@ -192,8 +216,8 @@ pub(super) async fn write_gains(tx: &mut TenantTx, weighing: &Weighing, all: boo
              where c.tenant_id = $1 and ($6 or c.check_id in (select check_id from moved_checks))
          ),
          gains as (
-             select c.fix_id, sum(w.weight * (1 / (1 + greatest(t.loss - c.loss, 0) / $4) - 1 / (1 + t.loss / $4)))
-                 * 100 / $5 as gain
+             select c.fix_id, gain_kept(sum(w.weight * (1 / (1 + greatest(t.loss - c.loss, 0) / $4) - 1 / (1 + t.loss / $4)))
+                 * 100 / $5) as gain
              from concerned join fix_checks c using (fix_id)
              join weights w on w.check_id = c.check_id
              join totals t on t.check_id = c.check_id

@@ -1,6 +1,7 @@
 //! What a ticket says: what to do, where, what it closes, what it gains, and where to read on.
 
 use plumbline_core::id::FixId;
+use plumbline_core::text::short_hashes;
 use plumbline_core::ticket::{Block, TicketText, marker};
 use plumbline_policy::{Catalogue, Check};
 use plumbline_store::fix::{self, FixRow};
@@ -14,12 +15,16 @@ const FINDINGS: i64 = 20;
 
 fn title(row: &FixRow, check: Option<&Check>) -> String {
     let what = check.map_or_else(|| row.fix_key.replace(['-', '_'], " "), |check| check.fix.title.clone());
-    let place = row.resource_name.as_ref().unwrap_or(&row.target);
-    format!("{what}: {place}")
+    format!("{what}: {}", place(row))
 }
 
 fn counted(count: i64, unit: &str) -> String {
     if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
+}
+
+/// What it is applied to, as people call it.
+fn place(row: &FixRow) -> String {
+    short_hashes(row.resource_name.as_ref().unwrap_or(&row.target))
 }
 
 /// The text of a fix's ticket as things stand now.
@@ -36,7 +41,7 @@ pub(super) async fn text_of(
     let own = catalogue.fix(&row.fix_key).or_else(|| checks.first().copied());
     let mut text = TicketText::new(&title(&row, own));
     let mut facts = vec![
-        format!("Where: {} in {}, {}", row.resource_name.as_ref().unwrap_or(&row.target), row.account, row.source_name),
+        format!("Where: {} in {}, {}", place(&row), row.account, row.source_name),
         format!("Closes {} on {}", counted(row.open_findings, "finding"), counted(row.resources, "resource")),
         format!("Gains {:.2} points of the score", row.gain),
     ];
@@ -57,7 +62,7 @@ pub(super) async fn text_of(
     let line = |row: &finding::FindingRow| {
         let check = catalogue.check(&row.check_id).map_or(row.check_id.as_str(), |check| check.title.as_str());
         let subject = if row.subject.is_empty() { String::new() } else { format!(" ({})", row.subject) };
-        format!("{}: {check}{subject}, {}", row.resource_name, row.severity)
+        format!("{}: {check}{subject}, {}", short_hashes(&row.resource_name), row.severity)
     };
     let mut lines: Vec<String> = findings.items.iter().map(line).collect();
     if row.open_findings > FINDINGS {

@@ -230,6 +230,8 @@ impl Estate {
             collectors: vec![Arc::new(script.clone())],
             mailer: None,
             outside: plumbline_worker::tickets::Outside::new(true, None).expect("a client"),
+            // So few that jobs which look at everything take several transactions.
+            batch: 2,
         });
         Self { database, pool, tenant, source, script, clock, worker }
     }

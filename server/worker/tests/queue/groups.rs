@@ -4,8 +4,8 @@ use crate::estate::{Estate, all_read, bucket};
 use plumbline_core::exception::{ExceptionKind, Scope};
 use plumbline_core::id::{ExceptionId, FindingId};
 use plumbline_core::resource::Resource;
-use plumbline_store::group;
 use plumbline_store::job::{self, Task};
+use plumbline_store::{group, reconcile};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sqlx::PgPool;
@@ -79,6 +79,51 @@ async fn the_sums_of_groups_equal_a_recount_after_any_history(pool: PgPool) {
         .await
         .expect("parts");
     assert!(parts["group:env=prod"]["score"].as_f64().is_some_and(|score| score <= 100.0));
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn runs_between_the_batches_of_a_recount_leave_its_sums_right(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let values = ["payments", "search"];
+    let mut chance = StdRng::seed_from_u64(5);
+    let mut listed = || -> Vec<Resource> {
+        let one = |at: usize, team: usize, blocked: bool| tagged(&format!("b{at}"), blocked, &[("team", values[team])]);
+        (0..8).map(|at| one(at, chance.random_range(0..2), chance.random_range(0..2) == 0)).collect()
+    };
+    estate.run(all_read(&listed())).await;
+    let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+    group::name_keys(&mut tx, &["team".to_owned()]).await.expect("named");
+    tx.commit().await.expect("kept");
+
+    let mut batches = 0;
+    loop {
+        let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+        reconcile::lock(&mut tx).await.expect("held");
+        let (weighing, now) = (&estate.worker.weighing, estate.worker.mint.now());
+        let more = reconcile::regroup(&mut tx, weighing, 1, now).await.expect("a batch");
+        let shown = group::list(&mut tx, None).await.expect("groups").len();
+        tx.commit().await.expect("kept");
+        estate.run(all_read(&listed())).await;
+        if !more {
+            break;
+        }
+        batches += 1;
+        assert_eq!((groups_told(&estate).await, shown), (0, 0), "none is told of before it is whole");
+    }
+    assert!(batches >= 8);
+    assert_eq!(kept(&estate).await, recounted(&estate).await);
+    assert!(groups_told(&estate).await > 0);
+}
+
+/// Of how many groups the last posture tells.
+async fn groups_told(estate: &Estate) -> i64 {
+    sqlx::query_scalar(
+        "select count(*) from (select parts from postures order by at desc limit 1) p, jsonb_object_keys(parts) part
+         where part like 'group:%'",
+    )
+    .fetch_one(&estate.pool)
+    .await
+    .expect("parts")
 }
 
 /// Has an exception cover a finding, or ends one.

@@ -3,8 +3,10 @@
 mod groups;
 
 use crate::estate::{Estate, all_read, bucket, bucket_unreadable};
-use plumbline_core::fix::rank;
-use plumbline_store::{finding, posture, reconcile};
+use plumbline_core::fix::Place;
+use plumbline_core::risk::order::joint;
+use plumbline_store::fix::{self, FixFilter, FixRow, FixSort};
+use plumbline_store::{PageRequest, finding, posture, reconcile};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -31,11 +33,11 @@ async fn a_fix_keeps_its_risk_its_owner_its_date_and_its_rank(pool: PgPool) {
         .await
         .expect("a fix");
     sqlx::query("update findings set fix_id = $1").bind(one).execute(&estate.pool).await.expect("joined");
-    sqlx::query("update fixes set paths_cut = 5").execute(&estate.pool).await.expect("cut");
+    sqlx::query("update fixes set paths_cut = 5, joint_path_risk = 40").execute(&estate.pool).await.expect("cut");
 
     let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
     reconcile::lock(&mut tx).await.expect("held");
-    reconcile::own_fixes(&mut tx).await.expect("owned");
+    assert_eq!(reconcile::own_fixes(&mut tx, Uuid::nil(), 100).await.expect("owned"), None);
     tx.commit().await.expect("kept");
 
     let (team, assignee, due, findings, resources, risk, key, gain, kept): Kept = sqlx::query_as(
@@ -50,8 +52,11 @@ async fn a_fix_keeps_its_risk_its_owner_its_date_and_its_rank(pool: PgPool) {
     assert_eq!((findings, resources), (3, 3));
     let sum: i64 = sqlx::query_scalar("select sum(risk) from findings").fetch_one(&estate.pool).await.expect("a sum");
     assert_eq!(risk, sum);
+    let risks: Vec<i16> = sqlx::query_scalar("select risk from findings").fetch_all(&estate.pool).await.expect("risks");
     let nature = estate.worker.weighing.fixes[&key];
-    assert_eq!(kept.to_bits(), rank(nature, 5, gain, resources).to_bits());
+    let place =
+        Place { risk: joint(risks), paths: 40.0, gain, upstream: nature.upstream, resources, ease: nature.ease() };
+    assert_eq!(kept.to_bits(), place.rank().to_bits());
 }
 
 type Kept = (Option<Uuid>, Option<Uuid>, String, i64, i64, i64, String, f64, f64);
@@ -63,18 +68,18 @@ async fn the_natures_of_fixes_follow_the_content(pool: PgPool) {
     estate.judge_by_all_checks();
     estate.run(all_read(&[bucket("a", false), bucket("b", false)])).await;
 
-    let rows: Vec<(String, bool, f64, i32, f64, i64, f64)> = sqlx::query_as(
-        "select fix_key, upstream, ease, paths_cut, gain, resources, rank from fixes where open_findings > 0",
-    )
-    .fetch_all(&estate.pool)
-    .await
-    .expect("fixes");
+    let rows: Vec<FixRow> = {
+        let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+        fix::list(&mut tx, &FixFilter::default(), FixSort::default(), &PageRequest { after: None, size: 100 })
+            .await
+            .expect("fixes")
+            .items
+    };
     assert!(!rows.is_empty());
-    for (key, upstream, ease, paths, gain, resources, kept) in rows {
-        let nature = estate.worker.weighing.fixes[&key];
-        assert_eq!((upstream, ease.to_bits()), (nature.upstream, nature.ease().to_bits()), "{key}");
-        let paths = u32::try_from(paths).expect("no less than none");
-        assert_eq!(kept.to_bits(), rank(nature, paths, gain, resources).to_bits(), "{key}");
+    for row in rows {
+        let nature = estate.worker.weighing.fixes[&row.fix_key];
+        assert_eq!((row.upstream, row.ease.to_bits()), (nature.upstream, nature.ease().to_bits()), "{row:?}");
+        assert_eq!(row.rank.to_bits(), row.place().rank().to_bits(), "{row:?}");
     }
 }
 

@@ -121,6 +121,7 @@ impl<'a> Estate<'a> {
             collectors: Vec::new(),
             mailer: None,
             outside: plumbline_worker::tickets::Outside::new(true, None).expect("a client"),
+            batch: plumbline_worker::BATCH,
         };
         Ok(Self { cluster, size, tenant, source, worker })
     }

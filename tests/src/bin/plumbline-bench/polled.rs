@@ -103,6 +103,7 @@ async fn poll_twice(
         collectors: vec![collector],
         mailer: None,
         outside: plumbline_worker::tickets::Outside::new(true, None).expect("a client"),
+        batch: plumbline_worker::BATCH,
     };
     for first in [true, false] {
         let mut tx = database.tenant(tenant).await?;

@@ -1,6 +1,7 @@
 //! Why the score changed, in one sentence.
 
 use crate::{text, words};
+use plumbline_core::text::short_hashes;
 use plumbline_policy::Catalogue;
 use plumbline_store::reconcile::{Cause, MovedFix, Reason};
 
@@ -47,7 +48,7 @@ pub(super) fn fix_title(fix: &MovedFix, catalogue: &Catalogue) -> String {
     let title = catalogue
         .fix(&fix.key)
         .map_or_else(|| words::capital(&fix.key.replace(['-', '_'], " ")), |check| check.fix.title.clone());
-    if fix.target.contains(" → ") { format!("{title} ({})", fix.target) } else { title }
+    if fix.target.contains(" → ") { format!("{title} ({})", short_hashes(&fix.target)) } else { title }
 }
 
 /// "2 new internet-facing workloads": what most of them are.

@@ -147,7 +147,7 @@ with totals as (
     from fix_checks c join totals t using (tenant_id, check_id) join bench_checks w using (check_id)
     group by 1, 2
 )
-update fixes f set gain = g.gain from gains g where f.tenant_id = g.tenant_id and f.fix_id = g.fix_id;
+update fixes f set gain = gain_kept(g.gain) from gains g where f.tenant_id = g.tenant_id and f.fix_id = g.fix_id;
 
 insert into group_keys (tenant_id, tag_key, place) select tenant_id, 'team', 1 from bench_tenants;
 
