@@ -38,8 +38,9 @@ struct Row {
     at: String,
     score: i32,
     gross: i32,
-    coverage: i32,
-    open: String,
+    /// Neither is kept of every part.
+    coverage: Option<i32>,
+    open: Option<String>,
 }
 
 impl Trend {
@@ -72,8 +73,8 @@ impl Row {
             at: text::when(point.at),
             score: whole(point.score),
             gross: whole(point.gross_score),
-            coverage: percent(point.coverage),
-            open: text::number(point.open_findings),
+            coverage: point.coverage.map(percent),
+            open: point.open_findings.map(text::number),
         }
     }
 }
@@ -171,7 +172,7 @@ mod tests {
 
     fn point(day: i64, score: f64) -> TrendPoint {
         let at = DateTime::UNIX_EPOCH + TimeDelta::days(day);
-        TrendPoint { at, score, gross_score: score, coverage: 1.0, open_findings: 3 }
+        TrendPoint { at, score, gross_score: score, coverage: Some(1.0), open_findings: Some(3) }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The outermost layer: every request gets an id and a line in the log, every answer its security headers, every error
 //! its page.
 
+use crate::again::Again;
 use crate::error::WebError;
 use crate::frame::Theme;
 use crate::state::AppState;
@@ -27,6 +28,8 @@ pub(crate) struct Problem {
     pub retry_after: Option<u64>,
     /// Where a page goes instead of showing the error.
     pub go: Option<String>,
+    /// The form to be sent again, where only the moment was wrong.
+    pub again: Option<Again>,
 }
 
 #[derive(Template)]
@@ -38,6 +41,7 @@ struct ProblemPage {
     status: u16,
     request_id: String,
     ours: bool,
+    again: Option<Again>,
 }
 
 #[derive(Template)]
@@ -47,6 +51,7 @@ struct ProblemFragment {
     detail: String,
     request_id: String,
     ours: bool,
+    again: Option<Again>,
 }
 
 /// What is needed of a request to answer it with an error, after the request is gone.
@@ -129,7 +134,8 @@ fn problem_of(answer: &ServiceResponse<BoxBody>, asked: &Asked) -> Option<Proble
         if let WebError::Internal(context) = ours {
             tracing::error!(request_id = asked.id, context, "request failed");
         }
-        return Some(ours.problem());
+        let again = if matches!(ours, WebError::Busy) { Again::of(answer.request()) } else { None };
+        return Some(Problem { again, ..ours.problem() });
     }
     let status = answer.status();
     if status.is_server_error() {
@@ -142,6 +148,7 @@ fn problem_of(answer: &ServiceResponse<BoxBody>, asked: &Asked) -> Option<Proble
         detail: "The request was not understood.".to_owned(),
         retry_after: None,
         go: None,
+        again: None,
     })
 }
 
@@ -196,12 +203,13 @@ impl Asked {
             return answer.content_type("application/problem+json").body(body.to_string());
         }
         let (title, detail, request_id) = (problem.title, problem.detail.clone(), self.id.clone());
+        let again = problem.again.clone();
         let html = if self.htmx {
             answer.insert_header(("HX-Retarget", "#flash")).insert_header(("HX-Reswap", "innerHTML"));
-            ProblemFragment { title, detail, request_id, ours }.render()
+            ProblemFragment { title, detail, request_id, ours, again }.render()
         } else {
             let status = problem.status.as_u16();
-            ProblemPage { theme: self.theme, title, detail, status, request_id, ours }.render()
+            ProblemPage { theme: self.theme, title, detail, status, request_id, ours, again }.render()
         };
         answer.content_type("text/html; charset=utf-8").body(html.unwrap_or_else(|_| title.to_owned()))
     }

@@ -6,6 +6,9 @@ use actix_web::{HttpResponse, ResponseError};
 use plumbline_store::StoreError;
 use std::time::Duration;
 
+/// Seconds after which something that was busy is worth another try.
+const PATIENCE: u64 = 5;
+
 /// An answer that is not what was asked for. [`crate::edge`] turns it into a page or `application/problem+json`.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
@@ -36,6 +39,9 @@ pub enum WebError {
     /// It cannot be done as things stand. The text is for the person.
     #[error("{0}")]
     Conflict(String),
+    /// A run of the tenant is being settled, and what was asked for has to wait for it.
+    #[error("busy")]
+    Busy,
     /// Too often; and how long to wait.
     #[error("too many attempts")]
     TooMany { wait: Duration },
@@ -65,6 +71,11 @@ impl WebError {
             Self::Missing(text) => ("Not found", text.clone()),
             Self::Invalid(text) => ("That does not work", text.clone()),
             Self::Conflict(text) => ("That cannot be done", text.clone()),
+            Self::Busy => (
+                "Not kept yet",
+                "A run is being settled at this moment, and this has to wait for it. Nothing was changed; try again in a few seconds."
+                    .into(),
+            ),
             Self::TooMany { wait } => {
                 ("Too many attempts", format!("Wait {} and try again.", crate::text::span(*wait)))
             }
@@ -77,6 +88,7 @@ impl WebError {
         let (title, detail) = self.words();
         let retry_after = match self {
             Self::TooMany { wait } => Some(wait.as_secs() + 1),
+            Self::Busy => Some(PATIENCE),
             _ => None,
         };
         let go = match self {
@@ -84,7 +96,7 @@ impl WebError {
             Self::NoTenant => Some("/account".to_owned()),
             _ => None,
         };
-        Problem { status: self.status_code(), title, detail, retry_after, go }
+        Problem { status: self.status_code(), title, detail, retry_after, go, again: None }
     }
 }
 
@@ -95,7 +107,7 @@ impl ResponseError for WebError {
             Self::Forbidden | Self::Forged | Self::NoTenant => StatusCode::FORBIDDEN,
             Self::NotFound | Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Conflict(_) | Self::Busy => StatusCode::CONFLICT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -112,6 +124,7 @@ impl From<StoreError> for WebError {
         match error {
             StoreError::NotFound => Self::NotFound,
             StoreError::Conflict(words) => Self::Conflict(words),
+            StoreError::Busy => Self::Busy,
             other => Self::Internal(other.to_string()),
         }
     }

@@ -1,5 +1,6 @@
 //! The only way to read a form: its token is checked first.
 
+use crate::again;
 use crate::csrf;
 use crate::error::WebError;
 use crate::state::AppState;
@@ -60,7 +61,8 @@ pub(crate) fn read<T: DeserializeOwned>(req: &HttpRequest, fields: Vec<(String, 
     if fields.iter().any(|(_, value)| value.contains('\0')) {
         return Err(WebError::Invalid("What was typed has a character in it that cannot be stored.".into()));
     }
-    let typed = fields.into_iter().filter(|(name, _)| name != FIELD);
+    let typed: Vec<(String, String)> = fields.into_iter().filter(|(name, _)| name != FIELD).collect();
+    again::remember(req, &typed);
     let typed = form_urlencoded::Serializer::new(String::new()).extend_pairs(typed).finish();
     let typed = web::Query::<T>::from_query(&typed)
         .map_err(|_| WebError::Invalid("A field of the form is missing or not what it should be.".into()))?;

@@ -6,6 +6,7 @@
 //! draws the whole house.
 
 pub mod account;
+mod again;
 pub mod agent;
 pub mod assets;
 pub mod audit;

@@ -1,10 +1,12 @@
 //! What a score is of: the whole tenant, or a part of it as postures keep it.
 
+use crate::fixes::pair;
 use crate::words;
 use plumbline_core::id::SourceId;
 use plumbline_core::layer::Layer;
 use plumbline_core::score::{ControlWeight, Weighing};
 use plumbline_policy::Catalogue;
+use plumbline_store::plan::Within;
 use plumbline_store::posture::Posture;
 use plumbline_store::source::SourceName;
 
@@ -16,6 +18,11 @@ pub(crate) enum Part {
     Layer(Layer),
     Framework(String),
     Source(SourceId),
+    /// The resources that carry one value of a tag.
+    Group {
+        key: String,
+        value: String,
+    },
 }
 
 impl Part {
@@ -26,6 +33,10 @@ impl Part {
             Some(("layer", layer)) => Layer::parse(layer).map(Self::Layer),
             Some(("framework", id)) => catalogue.framework(id).map(|framework| Self::Framework(framework.id.clone())),
             Some(("source", id)) => id.parse().ok().map(Self::Source),
+            Some(("group", tag)) => {
+                let (key, value) = tag.split_once('=').filter(|(key, _)| !key.is_empty())?;
+                Some(Self::Group { key: key.to_owned(), value: value.to_owned() })
+            }
             _ => None,
         }
     }
@@ -37,6 +48,7 @@ impl Part {
             Self::Layer(layer) => format!("layer:{}", layer.as_str()),
             Self::Framework(id) => format!("framework:{id}"),
             Self::Source(id) => format!("source:{id}"),
+            Self::Group { key, value } => format!("group:{key}={value}"),
         }
     }
 
@@ -52,18 +64,39 @@ impl Part {
                 .iter()
                 .find(|source| source.source_id == id.0)
                 .map_or_else(|| "A source that is gone".to_owned(), |source| source.name.clone()),
+            Self::Group { key, value } => format!("{key} {value}"),
         }
     }
 
-    /// The source whose losses count; none where those of all do.
-    pub(crate) fn source(&self) -> Option<SourceId> {
-        if let Self::Source(id) = self { Some(*id) } else { None }
+    /// Whose losses and fixes count.
+    pub(crate) fn within(&self) -> Within {
+        match self {
+            Self::Source(id) => Within::Source(*id),
+            Self::Group { key, value } => Within::Group(key.clone(), value.clone()),
+            _ => Within::Everything,
+        }
+    }
+
+    /// Where its findings are listed.
+    pub(crate) fn findings(&self) -> String {
+        match self {
+            Self::Whole => "/findings".to_owned(),
+            Self::Layer(layer) => format!("/findings?{}", pair("layer", layer.as_str())),
+            Self::Framework(id) => format!("/compliance/{id}"),
+            Self::Source(id) => format!("/findings?{}", pair("source", &id.to_string())),
+            Self::Group { key, value } => format!("/findings?{}", pair("tag", &format!("{key}={value}"))),
+        }
+    }
+
+    /// The page that says how it stands.
+    pub(crate) fn href(&self) -> String {
+        format!("/posture/part?{}", pair("part", &self.word()))
     }
 
     /// The controls that its score is made of.
     pub(crate) fn controls<'a>(&self, weighing: &'a Weighing) -> &'a [ControlWeight] {
         match self {
-            Self::Whole | Self::Source(_) => &weighing.whole,
+            Self::Whole | Self::Source(_) | Self::Group { .. } => &weighing.whole,
             Self::Layer(_) | Self::Framework(_) => weighing.parts.get(&self.word()).map_or(&[], Vec::as_slice),
         }
     }
@@ -71,7 +104,7 @@ impl Part {
     /// The checks of these controls, where they are not all that there are.
     pub(crate) fn checks(&self, weighing: &Weighing) -> Option<Vec<String>> {
         match self {
-            Self::Whole | Self::Source(_) => None,
+            Self::Whole | Self::Source(_) | Self::Group { .. } => None,
             _ => Some(self.controls(weighing).iter().flat_map(|control| control.checks.iter().cloned()).collect()),
         }
     }
@@ -81,7 +114,15 @@ impl Part {
         if *self == Self::Whole { Some(posture.score) } else { posture.part(&self.word()) }
     }
 
-    /// Everything that has a score of its own, in the order in which pages offer it.
+    /// The groups that a posture tells of, by name.
+    pub(crate) fn groups(posture: &Posture) -> impl Iterator<Item = Self> {
+        posture.parts.0.keys().filter_map(|name| {
+            let (key, value) = name.strip_prefix("group:")?.split_once('=')?;
+            Some(Self::Group { key: key.to_owned(), value: value.to_owned() })
+        })
+    }
+
+    /// Everything else that has a score of its own, in the order in which pages offer it.
     pub(crate) fn all(catalogue: &Catalogue, sources: &[SourceName]) -> Vec<Self> {
         let layers = Layer::ALL.into_iter().filter(|layer| catalogue.checks().any(|check| check.layer == *layer));
         let mut all = vec![Self::Whole];
@@ -99,11 +140,12 @@ mod tests {
     #[test]
     fn a_word_comes_back_from_the_part_it_names() {
         let catalogue = Catalogue::builtin();
-        for part in Part::all(catalogue, &[]) {
+        let group = Part::Group { key: "team".to_owned(), value: "a=b".to_owned() };
+        for part in Part::all(catalogue, &[]).into_iter().chain([group]) {
             assert_eq!(Part::parse(&part.word(), catalogue), Some(part.clone()));
             assert!(!part.controls(&catalogue.weighing()).is_empty() || matches!(part, Part::Framework(_)));
         }
-        for nonsense in ["", "layer:attic", "framework:none-such", "source:1", "group:a=b"] {
+        for nonsense in ["", "layer:attic", "framework:none-such", "source:1", "group:a", "group:=b"] {
             assert_eq!(Part::parse(nonsense, catalogue), None);
         }
     }

@@ -16,7 +16,8 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use kept::KeptLine;
 use plumbline_core::role::Permission;
 use plumbline_store::plan::{self, NewPlan};
-use plumbline_store::{posture, source};
+use plumbline_store::source::SourceName;
+use plumbline_store::{group, posture, source};
 use reckon::{Answer, Reckoned};
 use serde::Deserialize;
 use serde_json::json;
@@ -135,7 +136,7 @@ async fn page<P>(
         words: part.title(catalogue, &sources),
         chosen: part.word() == chosen,
     };
-    let parts: Vec<Choice> = Part::all(catalogue, &sources).iter().map(choice).collect();
+    let parts: Vec<Choice> = offered(call, part.as_ref(), &sources).await?.iter().map(choice).collect();
     let (mut refused, mut reckoned) = (Refused::default(), None);
     if asked {
         match wish.read(&parts, part, today) {
@@ -165,6 +166,21 @@ async fn page<P>(
         kept: kept.iter().map(|row| KeptLine::of(row, catalogue, &sources)).collect(),
     };
     Ok((page, reckoned))
+}
+
+/// What a plan can be made for: what has a score, and the group that is asked for even where no posture tells of it.
+async fn offered<P>(call: &mut Call<P>, asked: Option<&Part>, sources: &[SourceName]) -> Result<Vec<Part>, WebError> {
+    let mut parts = Part::all(call.catalogue(), sources);
+    if let Some(latest) = posture::latest(&mut call.tx).await? {
+        parts.extend(Part::groups(&latest));
+    }
+    if let Some(part @ Part::Group { key, value }) = asked
+        && !parts.contains(part)
+        && group::exists(&mut call.tx, key, value).await?
+    {
+        parts.push(part.clone());
+    }
+    Ok(parts)
 }
 
 /// Five points more within a month, for a form that nobody filled in.

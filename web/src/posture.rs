@@ -2,6 +2,7 @@
 
 mod changes;
 mod groups;
+mod part;
 mod parts;
 
 use crate::call::{Call, ReadPosture};
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> Vec<Route> {
     let mut routes = vec![Route::get("/", show), Route::get("/posture", show)];
     routes.extend(changes::routes());
     routes.extend(groups::routes());
+    routes.extend(part::routes());
     routes
 }
 
@@ -192,7 +194,7 @@ fn key(
 }
 
 /// What is not known of a part, in words; none where everything is.
-fn unsure(own: &PartStanding) -> Option<String> {
+pub(crate) fn unsure(own: &PartStanding) -> Option<String> {
     let (bound, coverage) = (own.bound?, own.coverage?);
     (coverage < 1.0).then(|| format!("{} at worst, {} % known", charts::whole(bound), charts::percent(coverage)))
 }

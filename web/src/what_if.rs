@@ -1,7 +1,8 @@
-//! What if: fixes done and risks accepted in thought, and what becomes of score, keys, frameworks and due dates. Nothing is
+//! What if: fixes done, risks accepted and other terms kept in thought, and what becomes of score, keys, frameworks and due dates. Nothing is
 //! written; the address holds the whole draft, so that it can be shared.
 
 mod draft;
+mod due;
 mod outcome;
 
 use crate::call::{Call, ReadPosture};
@@ -13,6 +14,7 @@ use crate::{text, words};
 use actix_web::HttpResponse;
 use askama::Template;
 use draft::Draft;
+use due::Due;
 use outcome::Outcome;
 use plumbline_core::id::FixId;
 use plumbline_core::risk::Exposure;
@@ -63,11 +65,12 @@ struct Page {
     outcome: Option<Outcome>,
     /// Whether fixes and exceptions of the draft may meet in the same findings.
     at_least: bool,
+    due: Due,
 }
 
 async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     let (catalogue, now) = (call.catalogue(), call.now);
-    let draft = Draft::parse(&call.visit().here, catalogue);
+    let mut draft = Draft::parse(&call.visit().here, catalogue);
     let states = posture::check_states(&mut call.tx).await?;
     let sources = source::names(&mut call.tx).await?;
     let rows = fix::these(&mut call.tx, &draft.fixes).await?;
@@ -75,6 +78,7 @@ async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     let removals = plan::removals(&mut call.tx, &known).await?;
     let counts = plan::excepted(&mut call.tx, &draft.exceptions).await?;
     let overdue = plan::overdue(&mut call.tx, &known, now).await?;
+    let due = Due::read(&mut call, &mut draft, &known).await?;
     let latest = posture::latest(&mut call.tx).await?;
     let taken = outcome::Taken::of(&draft.exceptions, &counts, &removals, &states);
     let page = Page {
@@ -96,6 +100,7 @@ async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
             .map(|one| Choice { value: one.source_id.to_string(), words: one.name.clone() })
             .collect(),
         at_least: taken.meet,
+        due,
         outcome: latest.map(|_| Outcome::of(catalogue, &states, &taken, overdue, draft.target)),
         draft,
     };

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// A rule of the data was broken; the text is for the person who tried.
     #[error("{0}")]
     Conflict(String),
+    /// Something else of this tenant holds what it needs, and did for as long as a person waits.
+    #[error("busy")]
+    Busy,
     /// A secret that cannot be opened: wrong key, or tampered with.
     #[error("a stored secret cannot be opened")]
     Sealed,

@@ -2,6 +2,8 @@
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
+use crate::page::{Page, PageRequest};
+use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -71,4 +73,68 @@ pub async fn list(tx: &mut TenantTx, key: Option<&str>) -> Result<Vec<GroupRow>,
     .fetch_all(tx.conn())
     .await?;
     Ok(rows)
+}
+
+/// Whether there is such a group: a key that is named and reckoned, and a resource that was judged or of which something is open.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn exists(tx: &mut TenantTx, key: &str, value: &str) -> Result<bool, StoreError> {
+    let there = sqlx::query_scalar(
+        "select exists (
+             select from group_losses join group_keys k using (tenant_id, tag_key)
+             where tenant_id = $1 and tag_key = $2 and tag_value = $3
+                 and k.reckoned_to = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+         )",
+    )
+    .bind(tx.tenant().0)
+    .bind(key)
+    .bind(value)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(there)
+}
+
+/// One reason why the score of a group changed.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct GroupChange {
+    pub at: DateTime<Utc>,
+    /// A [`crate::reconcile::Cause`], or [`crate::reconcile::RETAGGED`].
+    pub cause: String,
+    pub delta: f64,
+    pub gross_delta: f64,
+    pub findings: i64,
+}
+
+/// A page of the reasons why the score of a group changed, newest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn changes(
+    tx: &mut TenantTx,
+    key: &str,
+    value: &str,
+    page: &PageRequest,
+) -> Result<Page<GroupChange>, StoreError> {
+    let (at, after) = page
+        .after
+        .as_deref()
+        .and_then(|text| text.split_once('~'))
+        .and_then(|(at, cause)| Some((Some(at.parse::<DateTime<Utc>>().ok()?), cause.to_owned())))
+        .unwrap_or_default();
+    let rows = sqlx::query_as(
+        "select at, cause, delta, gross_delta, findings from group_ledger
+         where tenant_id = $1 and tag_key = $2 and tag_value = $3 and at <= coalesce($4::timestamptz, 'infinity')
+           and (at < coalesce($4::timestamptz, 'infinity') or cause > $5)
+         order by at desc, cause limit $6",
+    )
+    .bind(tx.tenant().0)
+    .bind(key)
+    .bind(value)
+    .bind(at)
+    .bind(after)
+    .bind(page.size + 1)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(Page::cut(rows, page.size, |row: &GroupChange| format!("{}~{}", row.at.to_rfc3339(), row.cause)))
 }

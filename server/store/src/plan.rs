@@ -1,5 +1,9 @@
 //! Plans: what there is to plan with, and plans that are kept.
 
+mod within;
+
+pub use within::{Within, candidates, losses};
+
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use crate::fix::{FixRow, fix_rows};
@@ -15,53 +19,6 @@ pub const MOST: i64 = 2000;
 
 /// What fixes take, by check.
 pub type Removals = BTreeMap<FixId, Losses>;
-
-/// The net losses of all checks, of one source or of all.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn losses(tx: &mut TenantTx, source: Option<SourceId>) -> Result<Losses, StoreError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(
-        "select check_id, sum(net_loss)::bigint from check_states
-         where tenant_id = $1 and ($2::uuid is null or source_id = $2) group by check_id",
-    )
-    .bind(tx.tenant().0)
-    .bind(source.map(|source| source.0))
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows.into_iter().collect())
-}
-
-/// What the [`MOST`] fixes that gain most take, of one source or all, that touch one of these checks or any; and whether there
-/// are more.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn candidates(
-    tx: &mut TenantTx,
-    source: Option<SourceId>,
-    checks: Option<&[String]>,
-) -> Result<(Removals, bool), StoreError> {
-    let rows: Vec<(Uuid, String, i64)> = sqlx::query_as(
-        "with top as (
-             select f.fix_id from fixes f
-             where f.tenant_id = $1 and f.open_findings > 0 and ($2::uuid is null or f.source_id = $2)
-               and ($3::text[] is null or exists (
-                   select from fix_checks c where c.tenant_id = $1 and c.fix_id = f.fix_id and c.check_id = any($3)))
-             order by f.gain desc, f.fix_id limit $4
-         )
-         select c.fix_id, c.check_id, c.loss from top join fix_checks c on c.tenant_id = $1 and c.fix_id = top.fix_id",
-    )
-    .bind(tx.tenant().0)
-    .bind(source.map(|source| source.0))
-    .bind(checks)
-    .bind(MOST + 1)
-    .fetch_all(tx.conn())
-    .await?;
-    let removals = by_fix(rows);
-    let cut = i64::try_from(removals.len()).is_ok_and(|found| found > MOST);
-    Ok((removals, cut))
-}
 
 /// What these fixes take.
 ///

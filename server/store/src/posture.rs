@@ -1,5 +1,9 @@
 //! The posture: the score as it was after each reconcile, and the sums that explain it.
 
+mod trend;
+
+pub use trend::{TrendPoint, began, part_trend, trend};
+
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
@@ -36,7 +40,8 @@ impl Posture {
     pub fn standing(&self, name: &str) -> Option<PartStanding> {
         let of = |word: &str| self.parts.0.get(name).and_then(|value| value.get(word)).and_then(Value::as_f64);
         let score = self.part(name)?;
-        Some(PartStanding { score, gross: of("gross"), coverage: of("coverage"), bound: of("bound") })
+        let open = self.parts.0.get(name).and_then(|value| value.get("open")).and_then(Value::as_i64);
+        Some(PartStanding { score, gross: of("gross"), coverage: of("coverage"), bound: of("bound"), open })
     }
 
     /// The score if everything that is unknown failed; none for postures from before this was kept.
@@ -56,6 +61,8 @@ pub struct PartStanding {
     pub coverage: Option<f64>,
     /// If everything that is unknown failed.
     pub bound: Option<f64>,
+    /// Open findings; kept of groups alone.
+    pub open: Option<i64>,
 }
 
 /// The posture now; none before the first reconcile.
@@ -87,58 +94,6 @@ pub async fn at(tx: &mut TenantTx, instant: DateTime<Utc>) -> Result<Option<Post
     .fetch_optional(tx.conn())
     .await?;
     Ok(row)
-}
-
-/// One point of the trend.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct TrendPoint {
-    pub at: DateTime<Utc>,
-    pub score: f64,
-    pub gross_score: f64,
-    pub coverage: f64,
-    pub open_findings: i64,
-}
-
-/// The posture as it stood at `steps` evenly spaced instants from `from` to `to`; instants before the first are left out.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn trend(
-    tx: &mut TenantTx,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-    steps: i32,
-) -> Result<Vec<TrendPoint>, StoreError> {
-    let rows = sqlx::query_as(
-        "select i.at, p.score, p.gross_score, p.coverage, p.open_findings
-         from generate_series(0, $4) step
-         cross join lateral (select $2::timestamptz + ($3::timestamptz - $2::timestamptz) * step / $4 as at) i
-         cross join lateral (
-             select score, gross_score, coverage, open_findings from postures
-             where tenant_id = $1 and at <= i.at order by at desc limit 1
-         ) p
-         order by i.at",
-    )
-    .bind(tx.tenant().0)
-    .bind(from)
-    .bind(to)
-    .bind(steps)
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
-}
-
-/// When the first posture was.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn began(tx: &mut TenantTx) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let row: Option<(DateTime<Utc>,)> =
-        sqlx::query_as("select at from postures where tenant_id = $1 order by at limit 1")
-            .bind(tx.tenant().0)
-            .fetch_optional(tx.conn())
-            .await?;
-    Ok(row.map(|(at,)| at))
 }
 
 /// One reason why the score changed.

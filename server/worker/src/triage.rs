@@ -37,13 +37,14 @@ fn of_findings(next: Option<Uuid>) -> Option<Next> {
     Some(next.map_or(Next::Fixes(Uuid::nil()), Next::Findings))
 }
 
-/// Tells people what of theirs is overdue, makes their digests, and comes back the next morning.
+/// Tells people what of theirs is overdue, makes their digests, forgets what no longer counts, and comes back the next morning.
 pub(crate) async fn remind(worker: &Worker, lease: &Lease) -> anyhow::Result<()> {
     let mut tx = worker.database.tenant(lease.tenant).await?;
     job::fence(&mut tx, lease).await?;
     let now = worker.now();
     inbox::remind(&mut tx, now).await?;
     inbox::digest(&mut tx, now).await?;
+    triage::forget_empty_sums(&mut tx).await?;
     job::finish(&mut tx, lease, now, None).await?;
     inbox::wake(&mut tx, &worker.mint).await?;
     Ok(tx.commit().await?)

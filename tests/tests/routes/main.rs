@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod bills;
+mod busy;
 mod compliance;
 mod criticality;
 mod exceptions;

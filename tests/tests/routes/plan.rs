@@ -52,6 +52,37 @@ async fn what_is_not_in_the_part_is_not_in_its_plan(pool: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_plan_for_a_group_takes_what_is_in_the_group_and_no_more(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    five_failures(&app).await;
+    // Two of the failures are in the group.
+    sqlx::raw_sql(
+        "insert into group_keys select tenant_id, 'team', 1 from tenants;
+         update resources set tags = '{\"team\": \"shop\"}'
+         where resource_id in (select resource_id from findings order by finding_id limit 2);
+         insert into group_losses select f.tenant_id, 'team', 'shop', f.check_id, sum(f.loss), sum(f.loss), count(*), count(*), 0
+         from findings f join resources r using (tenant_id, resource_id) where r.tags ? 'team' group by 1, 4;
+         insert into group_fixes select f.tenant_id, 'team', 'shop', f.fix_id, f.check_id, sum(f.loss), count(*)
+         from findings f join resources r using (tenant_id, resource_id) where r.tags ? 'team' group by 1, 4, 5",
+    )
+    .execute(&app.pool)
+    .await
+    .expect("a group");
+    let mut analyst = app.analyst().await;
+
+    let page = analyst.get("/plan?part=group:team%3Dshop&target=100&by=2026-12-24").await;
+    assert_eq!(page.texts("#answer-title"), ["2 fixes do it, and no smaller set can."]);
+    assert!(page.texts(".figure")[0].ends_with("100.0"));
+    assert_eq!(page.texts("#part option[selected]"), ["team shop"]);
+    let none = analyst.get("/plan?part=group:team%3Dtill&target=100&by=2026-12-24").await;
+    assert_eq!(none.texts("#part-error"), ["Choose what the score is of."]);
+    let wish = [("part", "group:team=shop"), ("target", "100"), ("by", "2026-12-24"), ("name", "The shop")];
+    let kept = analyst.submit("/plan", "/plan", &wish).await;
+    let kept = analyst.get(kept.location()).await;
+    assert!(kept.texts(".lede")[0].starts_with("team shop to 100 by 24 Dec 2026"), "{:?}", kept.texts(".lede"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn nonsense_is_refused_beside_its_field_and_nothing_typed_is_lost(pool: PgPool) {
     let app = TestApp::start(pool).await;
     let mut analyst = app.analyst().await;

@@ -1,7 +1,9 @@
 //! What if: the score before anything is done.
 
+use chrono::TimeDelta;
 use plumbline_core::verdict::Verdict;
 use plumbline_tests::TestApp;
+use plumbline_tests::app::noon;
 use plumbline_tests::builders::{Estate, NewResource, check};
 use sqlx::PgPool;
 
@@ -39,6 +41,52 @@ async fn a_draft_shows_what_becomes_of_the_score_and_writes_nothing(pool: PgPool
         .await
         .expect("n");
     assert_eq!(states, 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn other_terms_show_what_would_be_overdue_and_are_not_kept(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let estate = Estate::of(&app).await;
+    let other = (1..200).map(check).find(|one| one.fix.key != check(0).fix.key).expect("another fix");
+    for one in [check(0), other] {
+        let resource = estate.resource(&NewResource::of(one, &one.id)).await;
+        estate.verdict(resource, one, Verdict::Fail).await;
+    }
+    estate.add_up(60.0).await;
+    // Noon is the second; opened ten days before, and due in ninety.
+    sqlx::query("update findings set opened_at = $1, due_at = $2, severity = 'high', exposure = 'private'")
+        .bind(noon() - TimeDelta::days(10))
+        .bind(noon() + TimeDelta::days(90))
+        .execute(&app.pool)
+        .await
+        .expect("dated");
+    let mut analyst = app.analyst().await;
+
+    let sooner = analyst.get("/what-if?high_private=3").await;
+    assert_eq!(sooner.texts("#due-title"), ["Due dates, by other terms"]);
+    assert_eq!(sooner.texts("#due-all td"), ["0 → to 2", "0", "0"]);
+    let soon = analyst.get("/what-if?high_private=12&high_internet=14").await;
+    assert_eq!(soon.texts("#due-all td"), ["0", "0 → to 2", "0 → to 2"]);
+    assert_eq!(
+        soon.attributes("input[name=high_internet]", "value"),
+        ["14"],
+        "only the term that is another is carried"
+    );
+    let fixed = analyst.get(&format!("/what-if?high_private=3&fix={}", estate.fix(check(0)))).await;
+    assert_eq!(fixed.texts("#due-all td")[0], "0 → to 1");
+    let covered = analyst.get(&format!("/what-if?high_private=3&except={}", check(0).id)).await;
+    assert_eq!(covered.texts("#due-all td")[0], "0 → to 1");
+    let never = analyst.get("/what-if?high_private=").await;
+    assert_eq!(never.texts("#due-all td"), ["0", "0", "0"]);
+
+    let nonsense = analyst.get(&format!("/what-if?high_private=soon&fix={}", estate.fix(check(0)))).await;
+    assert!(nonsense.texts("#terms-error")[0].starts_with("High, in a private network: a whole number of days"));
+    assert!(nonsense.texts("#due-title").is_empty());
+    assert!(nonsense.attributes("input[name=high_private]", "value").iter().all(|typed| typed == "soon"));
+    assert_eq!(nonsense.texts("#outcome-title"), ["Then"], "the rest of the draft is reckoned");
+    let kept: i64 =
+        sqlx::query_scalar("select count(*) from sla_policies").fetch_one(&app.pool).await.expect("a count");
+    assert_eq!(kept, 0);
 }
 
 #[sqlx::test(migrations = "../migrations")]

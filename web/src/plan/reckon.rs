@@ -42,9 +42,10 @@ impl Reckoned {
 pub(super) async fn reckon(tx: &mut TenantTx, catalogue: &Catalogue, wanted: &Wanted) -> Result<Reckoned, WebError> {
     let weighing = catalogue.weighing();
     let controls = wanted.part.controls(&weighing);
-    let losses = plan::losses(tx, wanted.part.source()).await?;
+    let within = wanted.part.within();
+    let losses = plan::losses(tx, &within).await?;
     let checks = wanted.part.checks(&weighing);
-    let (removals, cut) = plan::candidates(tx, wanted.part.source(), checks.as_deref()).await?;
+    let (removals, cut) = plan::candidates(tx, &within, checks.as_deref(), &weighing).await?;
     let (ids, problem) = problem(controls, &losses, &removals, f64::from(wanted.target));
     // A few thousand fixes take a tenth of a second, which other requests need not wait for.
     let outcome =

@@ -112,6 +112,11 @@ fn href(cause: Option<Cause>, after: Option<&str>) -> String {
     if text.is_empty() { "/posture/changes".to_owned() } else { format!("/posture/changes?{}", text.join("&")) }
 }
 
+/// What moved the score of a group; the one cause more that groups have is that tags changed.
+pub(super) fn cause_words(cause: &str) -> &'static str {
+    Cause::parse(cause).map_or("Tags changed", sentence::cause_words)
+}
+
 fn choices(chosen: Option<Cause>) -> Vec<Choice> {
     let of = |cause: Option<Cause>| Choice {
         words: cause.map_or("All causes", sentence::cause_words),

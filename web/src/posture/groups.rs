@@ -1,11 +1,13 @@
 //! Groups by tag: how each value of the keys that the tenant named stands, and naming them.
 
+use super::parts::Standing;
 use crate::call::{Call, ManageRules, ReadPosture};
 use crate::error::WebError;
 use crate::form::Form;
 use crate::frame::{Flash, Frame, Nav};
+use crate::part::Part;
 use crate::route::Route;
-use crate::{charts, fixes, text, words};
+use crate::{fixes, text, words};
 use actix_web::HttpResponse;
 use askama::Template;
 use chrono::TimeDelta;
@@ -37,9 +39,9 @@ struct Choice {
 struct GroupLine {
     key: String,
     value: String,
+    href: String,
     open: String,
-    score: Option<i32>,
-    gross: Option<i32>,
+    standing: Option<Standing>,
     /// How far the score moved; none where it was not kept then.
     week: Option<Moved>,
     month: Option<Moved>,
@@ -52,7 +54,8 @@ struct Moved {
 
 impl GroupLine {
     fn of(row: &GroupRow, now: Option<&Posture>, week: Option<&Posture>, month: Option<&Posture>) -> Self {
-        let name = format!("group:{}={}", row.tag_key, row.tag_value);
+        let part = Part::Group { key: row.tag_key.clone(), value: row.tag_value.clone() };
+        let name = part.word();
         let standing = now.and_then(|posture| posture.standing(&name));
         let since = |then: Option<&Posture>| {
             let delta = standing?.score - then?.part(&name)?;
@@ -61,9 +64,9 @@ impl GroupLine {
         Self {
             key: row.tag_key.clone(),
             value: row.tag_value.clone(),
+            href: part.href(),
             open: text::number(row.open_findings),
-            score: standing.map(|own| charts::whole(own.score)),
-            gross: standing.and_then(|own| own.gross).map(charts::whole),
+            standing: standing.map(|own| Standing::of(&own)),
             week: since(week),
             month: since(month),
         }
@@ -158,6 +161,9 @@ fn read(typed: &str) -> Result<Vec<String>, String> {
         if line.chars().count() > 128 || line.chars().any(char::is_control) {
             return Err(format!("Line {at} is no tag key: it takes at most 128 letters."));
         }
+        if line.contains('=') {
+            return Err(format!("Line {at} names a value. Name the key alone: each of its values is a group."));
+        }
         keys.push(line.to_owned());
     }
     if keys.len() > MOST_KEYS {
@@ -175,5 +181,6 @@ mod tests {
         assert_eq!(read(" team \n\nservice\nteam").unwrap(), ["team", "service"]);
         assert_eq!(read("a\nb\nc\nd\ne\nf").unwrap_err(), "At most 5 keys make groups; these are 6.");
         assert!(read(&"x".repeat(129)).unwrap_err().starts_with("Line 1"));
+        assert!(read("env\nteam=payments").unwrap_err().starts_with("Line 2 names a value"));
     }
 }

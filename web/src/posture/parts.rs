@@ -1,7 +1,6 @@
 //! How the parts stand: each framework and source, with what is not known of it.
 
 use crate::charts;
-use crate::fixes;
 use crate::part::Part;
 use plumbline_policy::Catalogue;
 use plumbline_store::posture::{PartStanding, Posture};
@@ -49,16 +48,11 @@ pub(super) fn lines(posture: &Posture, catalogue: &Catalogue, sources: &[SourceN
         _ => None,
     });
     let of_sources = parts.iter().filter_map(|part| match part {
-        Part::Source(id) => {
-            line(posture, &part.word(), "Source", format!("/findings?source={id}"), || part.title(catalogue, sources))
-        }
+        Part::Source(_) => line(posture, &part.word(), "Source", part.href(), || part.title(catalogue, sources)),
         _ => None,
     });
-    let groups = posture.parts.0.keys().filter_map(|name| {
-        let (key, value) = name.strip_prefix("group:")?.split_once('=')?;
-        let href = format!("/posture/groups?{}", fixes::pair("key", key));
-        line(posture, name, "Group", href, || format!("{key} {value}"))
-    });
+    let groups = Part::groups(posture)
+        .filter_map(|part| line(posture, &part.word(), "Group", part.href(), || part.title(catalogue, sources)));
     let judged = frameworks.filter(|(_, line)| line.standing.coverage.is_some());
     let mut lines = worst(judged.collect(), usize::MAX);
     lines.extend(worst(groups.collect(), MOST));

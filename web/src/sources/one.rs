@@ -7,9 +7,11 @@ use super::{Standing, every, href};
 use crate::call::{Call, ReadPosture};
 use crate::error::WebError;
 use crate::frame::{Frame, Nav};
+use crate::part::Part;
+use crate::posture::unsure;
 use crate::route::Route;
 use crate::runs::{RunLine, Running};
-use crate::{fixes, text, words};
+use crate::{charts, fixes, text, words};
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,7 +19,7 @@ use plumbline_core::collect::{AccessRecipe, ProbeLine};
 use plumbline_core::id::SourceId;
 use plumbline_core::role::Permission;
 use plumbline_store::source::{self, BlindSpot, Probe, SourceRow};
-use plumbline_store::{PageRequest, bill};
+use plumbline_store::{PageRequest, bill, posture};
 use uuid::Uuid;
 
 /// After this long a test that has not ended is not waited for any more.
@@ -121,6 +123,9 @@ struct Page {
     may_manage: bool,
     /// Whether it consists of documents that were handed in.
     documents: bool,
+    /// Its score, and what is not known of it; none before a run was settled.
+    score: Option<(i32, Option<String>)>,
+    posture: String,
     /// Whether it has settings of its own.
     may_change: bool,
     may_run: bool,
@@ -139,6 +144,8 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
     let recipes = call.collector(&row.provider).map(|collector| collector.access(&row.settings)).unwrap_or_default();
     let now = call.now;
     let agent = AgentStanding::read(&mut call.tx, &row, now).await?;
+    let part = Part::Source(id);
+    let stands = posture::latest(&mut call.tx).await?.and_then(|latest| latest.standing(&part.word()));
     let page = Page {
         frame: call.frame(Nav::Sources),
         href: href(id),
@@ -163,6 +170,8 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<Uuid>) -> Result<HttpRe
         paused: row.paused,
         removed: row.removed_at.map(text::day),
         documents: row.provider == bill::PROVIDER,
+        score: stands.map(|own| (charts::whole(own.score), unsure(&own))),
+        posture: part.href(),
         may_change: row.removed_at.is_none()
             && Provider::of(&row.provider).is_some()
             && call.may(Permission::ManageSources),

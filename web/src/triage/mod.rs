@@ -2,7 +2,7 @@
 
 mod bulk;
 mod owners;
-mod settings;
+pub(crate) mod settings;
 mod sla;
 mod teams;
 

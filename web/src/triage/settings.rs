@@ -56,20 +56,49 @@ struct Previewed {
 }
 
 /// The days of one severity, from the most exposed on.
-struct TermRow {
-    severity: &'static str,
-    title: String,
-    cells: Vec<Cell>,
+pub(crate) struct TermRow {
+    pub(crate) severity: &'static str,
+    pub(crate) title: String,
+    pub(crate) cells: Vec<Cell>,
 }
 
-struct Cell {
-    name: String,
-    label: String,
-    days: String,
+pub(crate) struct Cell {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) days: String,
 }
 
 /// The fields of the form: one for each severity and exposure.
-type Fields = BTreeMap<String, String>;
+pub(crate) type Fields = BTreeMap<String, String>;
+
+/// A policy as it stands in the fields.
+pub(crate) fn fields(policy: &Policy) -> Fields {
+    let days = |days: Option<i32>| days.map(|days| days.to_string()).unwrap_or_default();
+    policy.terms().iter().map(|term| (field(term.severity, term.exposure), days(term.days))).collect()
+}
+
+/// What the columns of a table of terms are called.
+pub(crate) fn exposures() -> Vec<&'static str> {
+    Exposure::ALL.into_iter().map(reachable).collect()
+}
+
+/// The rows of a table of terms, with what stands in the fields.
+pub(crate) fn rows(fields: &Fields) -> Vec<TermRow> {
+    let cell = |severity: Severity, exposure: Exposure| {
+        let name = field(severity, exposure);
+        Cell {
+            days: fields.get(&name).cloned().unwrap_or_default(),
+            label: format!("{}, {}", severity.as_str(), reachable(exposure).to_lowercase()),
+            name,
+        }
+    };
+    let row = |severity: Severity| TermRow {
+        severity: severity.as_str(),
+        title: words::capital(severity.as_str()),
+        cells: Exposure::ALL.into_iter().map(|exposure| cell(severity, exposure)).collect(),
+    };
+    Severity::ALL.into_iter().map(row).collect()
+}
 
 fn field(severity: Severity, exposure: Exposure) -> String {
     format!("{}_{}", severity.as_str(), exposure.as_str())
@@ -84,43 +113,26 @@ fn reachable(exposure: Exposure) -> &'static str {
 }
 
 impl SlaPage {
-    fn of<P>(call: &Call<P>, days: impl Fn(Severity, Exposure) -> String) -> Self {
-        let row = |severity: Severity| TermRow {
-            severity: severity.as_str(),
-            title: words::capital(severity.as_str()),
-            cells: Exposure::ALL
-                .into_iter()
-                .map(|exposure| Cell {
-                    name: field(severity, exposure),
-                    label: format!("{}, {}", severity.as_str(), reachable(exposure).to_lowercase()),
-                    days: days(severity, exposure),
-                })
-                .collect(),
-        };
+    fn of<P>(call: &Call<P>, fields: &Fields) -> Self {
         Self {
             frame: call.frame(Nav::Settings),
             may_change: call.may(Permission::ManageRules),
-            exposures: Exposure::ALL.into_iter().map(reachable).collect(),
-            rows: Severity::ALL.into_iter().map(row).collect(),
+            exposures: exposures(),
+            rows: rows(fields),
             refused: None,
             previewed: None,
         }
-    }
-
-    fn typed<P>(call: &Call<P>, fields: &Fields) -> Self {
-        Self::of(call, |severity, exposure| fields.get(&field(severity, exposure)).cloned().unwrap_or_default())
     }
 }
 
 async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     let policy = triage::policy(&mut call.tx).await?;
-    let days = |severity, exposure| policy.days(severity, exposure).map(|days| days.to_string()).unwrap_or_default();
-    let page = SlaPage::of(&call, days);
+    let page = SlaPage::of(&call, &fields(&policy));
     call.page(&page)
 }
 
 /// Reads the days that were typed; an empty field means no due date.
-fn read(fields: &Fields) -> Result<Policy, String> {
+pub(crate) fn read(fields: &Fields) -> Result<Policy, String> {
     let mut wrong = None;
     let policy = Policy::of(|severity, exposure| {
         let text = fields.get(&field(severity, exposure)).map_or("", |text| text.trim());
@@ -148,12 +160,12 @@ async fn preview(mut call: Call<ManageRules>, form: Form<Fields>) -> Result<Http
     let more = if found.more { "more than " } else { "" };
     let late = (found.late > 0).then(|| format!("{more}{}", text::plural(found.late, "finding")));
     let terms = text::plural(i64::try_from(changed).unwrap_or(i64::MAX), "term");
-    let page = SlaPage { previewed: Some(Previewed { terms, late }), ..SlaPage::typed(&call, &form.0) };
+    let page = SlaPage { previewed: Some(Previewed { terms, late }), ..SlaPage::of(&call, &form.0) };
     call.page(&page)
 }
 
 fn refuse<P>(call: &Call<P>, fields: &Fields, words: String) -> Result<HttpResponse, WebError> {
-    let page = SlaPage { refused: Some(words), ..SlaPage::typed(call, fields) };
+    let page = SlaPage { refused: Some(words), ..SlaPage::of(call, fields) };
     call.visit().page_with(HttpResponse::UnprocessableEntity(), &page)
 }
 

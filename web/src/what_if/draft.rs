@@ -1,20 +1,26 @@
-//! What the address says: fixes that are ticked, risks that are accepted in thought, a target.
+//! What the address says: fixes that are ticked, risks that are accepted in thought, other terms of due dates, a target.
 
+use crate::triage::settings::{self, Fields};
 use crate::words;
 use plumbline_core::id::{FixId, SourceId};
 use plumbline_core::risk::Exposure;
+use plumbline_core::triage::sla::Policy;
 use plumbline_policy::Catalogue;
 use plumbline_store::plan::Excepted;
 use url::form_urlencoded;
 
 /// Fixes and exceptions that one draft holds at most.
 const MOST: usize = 200;
+/// Letters of a field of days that are carried.
+const LONGEST: usize = 40;
 
 /// A draft.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Draft {
     pub(super) fixes: Vec<FixId>,
     pub(super) exceptions: Vec<Excepted>,
+    /// Days as they were typed, by the fields of the terms; of the terms that are not to stay as they are.
+    pub(super) days: Fields,
     pub(super) target: Option<i32>,
 }
 
@@ -23,6 +29,7 @@ impl Draft {
     /// `exposure` and `source`.
     pub(super) fn parse(address: &str, catalogue: &Catalogue) -> Self {
         let mut draft = Self::default();
+        let terms = settings::fields(&Policy::default());
         let (mut check, mut exposure, mut source) = (None, None, None);
         for (key, value) in words::query(address) {
             match key.as_ref() {
@@ -32,6 +39,9 @@ impl Draft {
                 "exposure" => exposure = Exposure::parse(&value),
                 "source" => source = value.parse().ok(),
                 "target" => draft.target = value.parse().ok().filter(|target| (1..=100).contains(target)),
+                name if terms.contains_key(name) => {
+                    draft.days.insert(name.to_owned(), value.chars().take(LONGEST).collect());
+                }
                 _ => {}
             }
         }
@@ -63,7 +73,7 @@ impl Draft {
         draft
     }
 
-    /// What a form that changes the draft carries of it.
+    /// What a form that changes the draft carries of it, terms aside.
     pub(super) fn hidden(&self) -> Vec<(&'static str, String)> {
         let fixes = self.fixes.iter().map(|fix| ("fix", fix.to_string()));
         fixes.chain(self.exceptions.iter().map(|one| ("except", word(one)))).collect()
@@ -74,6 +84,9 @@ impl Draft {
         for (key, value) in self.hidden() {
             out.append_pair(key, &value);
         }
+        for (name, days) in &self.days {
+            out.append_pair(name, days);
+        }
         if let Some(target) = self.target {
             out.append_pair("target", &target.to_string());
         }
@@ -82,7 +95,7 @@ impl Draft {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.fixes.is_empty() && self.exceptions.is_empty()
+        self.fixes.is_empty() && self.exceptions.is_empty() && self.days.is_empty()
     }
 }
 
@@ -123,6 +136,8 @@ mod tests {
             format!("/what-if?fix={id}&except={check}&except={check}%7Einternet&except={check}%7E%7E{id}&target=85");
         let draft = Draft::parse(&address, catalogue);
         assert_eq!((draft.fixes.len(), draft.exceptions.len(), draft.href()), (1, 3, address));
+        let days = Draft::parse("/what-if?critical_internet=2&low_none=&medium_attic=1", catalogue);
+        assert_eq!((days.href().as_str(), days.is_empty()), ("/what-if?critical_internet=2&low_none=", false));
         let added = Draft::parse(&format!("{}&check={check}&exposure=none&source=", draft.href()), catalogue);
         assert_eq!(added.exceptions.len(), 4);
         assert_eq!(added.without_exception(3), draft);

@@ -4,6 +4,7 @@
 //! before anything is summed up. So a finding that opens or comes back under an exception is accepted in the transaction
 //! that sees it, and one that an exception no longer covers is open again.
 
+use super::group_sums::keep;
 use super::ledger::posture;
 use super::settle::{instant, settle_moved};
 use crate::door::TenantTx;
@@ -91,7 +92,7 @@ async fn settle_acceptance(
         .bind(to)
         .fetch_one(tx.conn())
         .await?;
-    if moved > 0 {
+    if keep(tx, weighing, at).await? || moved > 0 {
         posture(tx, None, weighing, at).await?;
     }
     sqlx::query("drop table moved").execute(tx.conn()).await?;

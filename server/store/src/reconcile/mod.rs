@@ -9,6 +9,7 @@ mod acceptance;
 mod context;
 mod covering;
 mod decide;
+mod group_sums;
 mod groups;
 mod history;
 mod ledger;
@@ -29,7 +30,7 @@ mod walk;
 pub use acceptance::{end_expired, lift, next_expiry, put_in_force};
 pub use context::{Isolation, context};
 pub use decide::{Decided, Failure, close_decisions, decide, open_decisions};
-pub use groups::regroup;
+pub use groups::{RETAGGED, regroup};
 pub use ledger::Cause;
 pub use merge::{Merged, merge};
 pub use paths::find_paths;
@@ -50,7 +51,7 @@ use std::time::Duration;
 /// that pages need.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when a reconcile is still under way by then.
+/// [`StoreError::Busy`] when a reconcile is still under way by then.
 pub async fn try_lock(tx: &mut TenantTx) -> Result<(), StoreError> {
     let (high, low) = tx.tenant().0.as_u64_pair();
     for _ in 0..30 {
@@ -63,7 +64,7 @@ pub async fn try_lock(tx: &mut TenantTx) -> Result<(), StoreError> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Err(StoreError::Conflict("A run is being settled at this moment. Try again shortly.".to_owned()))
+    Err(StoreError::Busy)
 }
 
 /// Waits until no other reconcile of this tenant is under way, and keeps others out until the transaction ends.

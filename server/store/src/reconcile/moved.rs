@@ -1,5 +1,6 @@
 //! What a round of decisions moves: verdicts into `turned`, findings into `moved`, and the verdicts themselves.
 
+use super::groups::gather_turned;
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
@@ -70,7 +71,7 @@ pub(super) async fn write_verdicts(tx: &mut TenantTx, source: SourceId, now: Dat
     .bind(source.0)
     .execute(tx.conn())
     .await?;
-    Ok(())
+    gather_turned(tx).await
 }
 
 /// Findings that are not what they were: failing anew, weighing or showing something else, no longer failing, or gone with

@@ -1,12 +1,13 @@
-//! How the parts of a posture stand: each layer, framework and source by itself, as `postures.parts` keeps it.
+//! How the parts of a posture stand: each layer, framework, source and group by itself, as `postures.parts` keeps it.
 
-use super::groups::MOST;
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::score::{ControlWeight, Losses, Weighing, bound, loss_of_unknown, score};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use uuid::Uuid;
+
+/// Groups that a posture tells of at most: those with the most open findings.
+const MOST: i64 = 200;
 
 /// What is known of checks: losses, and how much of them could be decided.
 #[derive(Debug, Default)]
@@ -17,20 +18,33 @@ pub(super) struct Standing {
     undecided: Losses,
     /// Verdicts that could be decided, and all that should be.
     decided: BTreeMap<String, (i64, i64)>,
+    open: i64,
 }
 
+/// One check of a source or of a group.
 #[derive(sqlx::FromRow)]
 struct Row {
-    source_id: Uuid,
+    /// The source, or the group's key; and nothing, or its value.
+    key: String,
+    value: String,
     check_id: String,
     loss: i64,
     net_loss: i64,
+    open_findings: i64,
     decided: i64,
     unknown: i64,
 }
 
+/// The weights of checks as controls of the whole.
+type Weights<'a> = BTreeMap<&'a str, f64>;
+
+fn weights(weighing: &Weighing) -> Weights<'_> {
+    weighing.whole.iter().flat_map(|c| c.checks.iter().map(|check| (check.as_str(), c.weight))).collect()
+}
+
 impl Standing {
-    fn add(&mut self, row: &Row, weight: f64) {
+    fn add(&mut self, row: &Row, weights: &Weights<'_>) {
+        let weight = weights.get(row.check_id.as_str()).copied().unwrap_or(0.0);
         let add = |losses: &mut Losses, loss: i64| *losses.entry(row.check_id.clone()).or_default() += loss;
         add(&mut self.net, row.net_loss);
         add(&mut self.gross, row.loss);
@@ -38,19 +52,20 @@ impl Standing {
         let (decided, all) = self.decided.entry(row.check_id.clone()).or_default();
         *decided += row.decided;
         *all += row.decided + row.unknown;
+        self.open += row.open_findings;
     }
 
     /// How controls stand by it.
-    fn of(&self, controls: &[ControlWeight]) -> Value {
+    fn of(&self, controls: &[ControlWeight]) -> Map<String, Value> {
         let checks: BTreeSet<&String> = controls.iter().flat_map(|control| control.checks.iter()).collect();
         let counts = checks.into_iter().filter_map(|check| self.decided.get(check));
         let (decided, all) = counts.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
-        json!({
-            "score": score(controls, &self.net).0,
-            "gross": score(controls, &self.gross).0,
-            "bound": bound(controls, &self.net, &self.undecided).0,
-            "coverage": share(decided, all),
-        })
+        Map::from_iter([
+            ("score".to_owned(), json!(score(controls, &self.net).0)),
+            ("gross".to_owned(), json!(score(controls, &self.gross).0)),
+            ("bound".to_owned(), json!(bound(controls, &self.net, &self.undecided).0)),
+            ("coverage".to_owned(), json!(share(decided, all))),
+        ])
     }
 }
 
@@ -67,36 +82,59 @@ pub(super) async fn parts(
     weighing: &Weighing,
 ) -> Result<(Standing, Map<String, Value>), StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select source_id, check_id, loss, net_loss, passed + failed as decided, unknown + blind_scopes as unknown
+        "select source_id::text as key, '' as value, check_id, loss, net_loss, 0::bigint as open_findings,
+             passed + failed as decided, unknown + blind_scopes as unknown
          from check_states where tenant_id = $1",
     )
     .bind(tx.tenant().0)
     .fetch_all(tx.conn())
     .await?;
-    let weights: BTreeMap<&str, f64> =
-        weighing.whole.iter().flat_map(|c| c.checks.iter().map(|check| (check.as_str(), c.weight))).collect();
-    let (mut whole, mut by_source) = (Standing::default(), BTreeMap::<Uuid, Standing>::new());
+    let weights = weights(weighing);
+    let (mut whole, mut by_source) = (Standing::default(), BTreeMap::<&str, Standing>::new());
     for row in &rows {
-        let weight = weights.get(row.check_id.as_str()).copied().unwrap_or(0.0);
-        whole.add(row, weight);
-        by_source.entry(row.source_id).or_default().add(row, weight);
+        whole.add(row, &weights);
+        by_source.entry(&row.key).or_default().add(row, &weights);
     }
-    let mut parts = Map::from_iter([("whole".to_owned(), whole.of(&weighing.whole))]);
-    parts.extend(weighing.parts.iter().map(|(name, controls)| (name.clone(), whole.of(controls))));
-    parts.extend(groups(tx, weighing).await?);
-    parts.extend(by_source.iter().map(|(source, own)| (format!("source:{source}"), own.of(&weighing.whole))));
+    let part = |name: String, standing: &Standing, controls: &[ControlWeight]| (name, standing.of(controls).into());
+    let mut parts = Map::from_iter([part("whole".to_owned(), &whole, &weighing.whole)]);
+    parts.extend(weighing.parts.iter().map(|(name, controls)| part(name.clone(), &whole, controls)));
+    for group in groups(tx, weighing).await? {
+        let mut standing = group.standing.of(&weighing.whole);
+        standing.insert("open".to_owned(), json!(group.standing.open));
+        parts.insert(group.name(), standing.into());
+    }
+    parts.extend(by_source.iter().map(|(source, own)| part(format!("source:{source}"), own, &weighing.whole)));
     Ok((whole, parts))
 }
 
-/// The biggest groups by tag. Verdicts are not counted by group, so that coverage and bound are not known of them.
-async fn groups(tx: &mut TenantTx, weighing: &Weighing) -> Result<Vec<(String, Value)>, StoreError> {
-    let rows: Vec<(String, String, String, i64, i64, i64)> = sqlx::query_as(
+/// One group by tag. What was not read at all has no tags, so that only verdicts on resources that were seen count.
+pub(super) struct Group {
+    pub(super) key: String,
+    pub(super) value: String,
+    standing: Standing,
+}
+
+impl Group {
+    /// As the parts of a posture name it.
+    pub(super) fn name(&self) -> String {
+        format!("group:{}={}", self.key, self.value)
+    }
+
+    /// Net and gross, unrounded.
+    pub(super) fn scores(&self, weighing: &Weighing) -> (f64, f64) {
+        (score(&weighing.whole, &self.standing.net).0, score(&weighing.whole, &self.standing.gross).0)
+    }
+}
+
+/// The biggest groups by tag.
+pub(super) async fn groups(tx: &mut TenantTx, weighing: &Weighing) -> Result<Vec<Group>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
         "with biggest as (
              select tag_key, tag_value from group_losses join group_keys k using (tenant_id, tag_key)
              where tenant_id = $1 and k.reckoned_to = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
              group by tag_key, tag_value order by sum(open_findings) desc, sum(loss) desc, tag_key, tag_value limit $2
          )
-         select g.tag_key, g.tag_value, g.check_id, g.loss, g.net_loss, g.open_findings
+         select g.tag_key as key, g.tag_value as value, g.check_id, g.loss, g.net_loss, g.open_findings, g.decided, g.unknown
          from biggest b join group_losses g on g.tenant_id = $1 and g.tag_key = b.tag_key and g.tag_value = b.tag_value
          order by g.tag_key, g.tag_value",
     )
@@ -104,15 +142,12 @@ async fn groups(tx: &mut TenantTx, weighing: &Weighing) -> Result<Vec<(String, V
     .bind(MOST)
     .fetch_all(tx.conn())
     .await?;
-    let of = |rows: &[(String, String, String, i64, i64, i64)]| {
-        let (key, value, ..) = rows.first()?;
-        let gross: Losses = rows.iter().map(|row| (row.2.clone(), row.3)).collect();
-        let net: Losses = rows.iter().map(|row| (row.2.clone(), row.4)).collect();
-        let open: i64 = rows.iter().map(|row| row.5).sum();
-        let standing = json!({
-            "score": score(&weighing.whole, &net).0, "gross": score(&weighing.whole, &gross).0, "open": open,
-        });
-        Some((format!("group:{key}={value}"), standing))
+    let weights = weights(weighing);
+    let of = |rows: &[Row]| {
+        let first = rows.first()?;
+        let mut group = Group { key: first.key.clone(), value: first.value.clone(), standing: Standing::default() };
+        rows.iter().for_each(|row| group.standing.add(row, &weights));
+        Some(group)
     };
-    Ok(rows.chunk_by(|a, b| (&a.0, &a.1) == (&b.0, &b.1)).filter_map(of).collect())
+    Ok(rows.chunk_by(|a, b| (&a.key, &a.value) == (&b.key, &b.value)).filter_map(of).collect())
 }

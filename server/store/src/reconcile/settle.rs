@@ -6,7 +6,8 @@
 
 use super::acceptance::cover_changed;
 use super::covering::{cover_moved, keep_covers};
-use super::groups::write_groups;
+use super::group_sums::keep;
+use super::groups::gather_moved;
 use super::history::{write_events, write_findings};
 use super::ledger::{is_new_version, losses, posture, step_of_weights, write_ledger};
 use super::moved::{find_moved, retire_checks, turn, write_verdicts};
@@ -108,8 +109,9 @@ async fn settle_why(
         triage::refute(tx, source, run, at).await?;
     }
     settled.turned = turned;
+    let regrouped = keep(tx, weighing, at).await?;
     let settled_any = Settled { turned: 0, ..settled } != Settled::default();
-    if turned > 0 || sight_changed || settled_any || (ours && is_new_version(tx, weighing).await?) {
+    if turned > 0 || sight_changed || settled_any || regrouped || (ours && is_new_version(tx, weighing).await?) {
         posture(tx, run, weighing, at).await?;
     }
     sqlx::query("drop table moved, turned").execute(tx.conn()).await?;
@@ -147,6 +149,7 @@ pub async fn disconnect(
     sqlx::query("update moved set cause = 'disconnected'").execute(tx.conn()).await?;
     let mut settled = settle_moved(tx, None, None, weighing, at).await?;
     settled.turned = turned;
+    keep(tx, weighing, at).await?;
     posture(tx, None, weighing, at).await?;
     sqlx::query("drop table moved, turned, decided, failures").execute(tx.conn()).await?;
     Ok(settled)
@@ -161,7 +164,8 @@ pub(super) async fn instant(tx: &mut TenantTx, now: DateTime<Utc>) -> Result<Dat
     Ok(last.map_or(now, |last| now.max(last + TimeDelta::microseconds(1))))
 }
 
-/// Writes the findings in `moved` and everything that is counted from them.
+/// Writes the findings in `moved` and everything that is counted from them. What moved in groups is gathered, and kept by the
+/// caller.
 pub(super) async fn settle_moved(
     tx: &mut TenantTx,
     run: Option<RunId>,
@@ -196,7 +200,7 @@ pub(super) async fn settle_moved(
     write_counts(tx).await?;
     write_open_flaws(tx).await?;
     write_losses(tx).await?;
-    write_groups(tx).await?;
+    gather_moved(tx).await?;
     write_fixes(tx, weighing).await?;
     write_gains(tx, weighing, step.is_some()).await?;
     write_ledger(tx, run, weighing, &before, step, at).await?;

@@ -126,7 +126,7 @@ pub async fn change_role(tx: &mut TenantTx, person: PersonId, role: Role) -> Res
 /// Ends a membership, and with it what the tenant's provider knew of the person. What was theirs to fix is nobody's.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] when the person is not a member here; [`StoreError::Conflict`] for the last owner, and while a run is settled.
+/// [`StoreError::NotFound`] when the person is not a member here; [`StoreError::Conflict`] for the last owner; [`StoreError::Busy`] while a run is settled.
 pub async fn remove(tx: &mut TenantTx, person: PersonId) -> Result<(), StoreError> {
     spare_the_last_owner(tx, person).await?;
     crate::reconcile::try_lock(tx).await?;

@@ -154,7 +154,10 @@ async fn due(estate: &Estate, name: &str) -> Option<DateTime<Utc>> {
 /// The sums of due dates, and what they must be.
 async fn due_sums(estate: &Estate) -> [Vec<(DateTime<Utc>, i64)>; 2] {
     let of = |sql: &'static str| sqlx::query_as(sql).fetch_all(&estate.pool);
-    let kept = of("select due_at, findings from due_counts where findings <> 0 order by 1").await.expect("sums");
+    let kept = of("select due_at, sum(findings)::bigint from due_counts where due_at < 'infinity' group by 1
+        having sum(findings) <> 0 order by 1")
+    .await
+    .expect("sums");
     let counted =
         of("select due_at, count(*) from findings where state = 'open' and due_at is not null group by 1 order by 1");
     [kept, counted.await.expect("counts")]
@@ -267,6 +270,74 @@ async fn findings_belong_to_whom_the_last_rule_that_matches_names(pool: PgPool) 
 }
 
 /// An undo gives back what the action changed: not to who left since, and nothing that other terms changed since.
+/// The sums by term and day equal a recount.
+async fn assert_terms_counted(estate: &Estate) {
+    let of = |sql: &'static str| sqlx::query_scalar::<_, String>(sql).fetch_all(&estate.pool);
+    let kept = of("select concat_ws(' ', due_at, team_id, severity, exposure, since, findings) from due_counts
+        where findings <> 0 order by 1");
+    let counted = of("select concat_ws(' ', coalesce(due_at, 'infinity'),
+            coalesce(team_id, '00000000-0000-0000-0000-000000000000'), severity, exposure,
+            case when due_by_hand then '-infinity' else (coalesce(due_from, opened_at) at time zone 'UTC')::date end, count(*))
+        from findings where state = 'open'
+        group by due_at, team_id, severity, exposure, due_by_hand, (coalesce(due_from, opened_at) at time zone 'UTC')::date
+        order by 1");
+    assert_eq!(kept.await.expect("sums"), counted.await.expect("counts"));
+}
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn what_is_forecast_of_other_terms_is_what_comes_about(pool: PgPool) {
+    let estate = Estate::new(pool).await;
+    let ann = member(&estate, 1, "ann@example.com").await;
+    estate.run(all_read(&[bucket("a", false), bucket("b", false), bucket("c", false)])).await;
+    let opened = estate.worker.mint.now();
+    let later = opened + chrono::TimeDelta::days(4);
+    change(&estate, ann, &Change::Due(Some(opened + chrono::TimeDelta::days(20)))).await;
+    sqlx::query(
+        "update findings f set due_by_hand = false, due_at = null from resources r
+         where r.resource_id = f.resource_id and r.name <> 'c'",
+    )
+    .execute(&estate.pool)
+    .await
+    .expect("two that terms move");
+    assert_terms_counted(&estate).await;
+
+    for terms in [Some(2), Some(5), Some(25), None, Some(90)] {
+        let next = Policy::of(|_, _| terms);
+        let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+        let before = triage::forecast(&mut tx, &next, &[], later).await.expect("a forecast");
+        triage::keep_policy(&mut tx, &next).await.expect("kept");
+        tx.commit().await.expect("kept");
+        work(&estate, &Task::ApplyDue).await;
+        assert_terms_counted(&estate).await;
+
+        let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
+        let after = triage::forecast(&mut tx, &next, &[], later).await.expect("a forecast");
+        let then = before.iter().map(|row| (row.late_then, row.week_then, row.month_then));
+        let now = after.iter().map(|row| (row.late, row.week, row.month));
+        assert_eq!(then.collect::<Vec<_>>(), now.collect::<Vec<_>>(), "{terms:?}");
+        let expected = match terms {
+            Some(2) => (2, 0, 1),
+            Some(5) => (0, 2, 3),
+            Some(25) => (0, 0, 3),
+            _ => (0, 0, 1),
+        };
+        assert_eq!((after[0].late, after[0].week, after[0].month), expected, "{terms:?}");
+        let fixes: Vec<Uuid> = sqlx::query_scalar(
+            "select fix_id from findings f join resources r using (tenant_id, resource_id)
+             where r.name = 'a'",
+        )
+        .fetch_all(&estate.pool)
+        .await
+        .expect("a fix");
+        let fixes: Vec<_> = fixes.into_iter().map(plumbline_core::id::FixId).collect();
+        let taken = triage::taken_off(&mut tx, &fixes, &[]).await.expect("taken");
+        assert!(!taken.findings.is_empty() && !taken.cut);
+        let less = triage::forecast(&mut tx, &next, &taken.findings, later).await.expect("a forecast");
+        let then = less.first().map_or(0, |row| row.late_then + row.month_then);
+        assert!(then < expected.0 + expected.2 || terms.is_none() || terms == Some(90), "{terms:?}: {less:?}");
+    }
+}
+
 #[sqlx::test(migrations = "../../migrations")]
 async fn an_undo_gives_nothing_to_who_is_gone_and_keeps_what_terms_changed(pool: PgPool) {
     let estate = Estate::new(pool).await;

@@ -13,7 +13,7 @@ use plumbline_policy::{Catalogue, Check};
 use plumbline_store::reconcile::{self, Decided, Failure, ScopeEnd, Settled, Staged};
 use plumbline_store::run::{self, RunEnd};
 use plumbline_store::source::{self, NewSource};
-use plumbline_store::{Database, tenant};
+use plumbline_store::{Database, group, tenant};
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -75,6 +75,7 @@ impl<'a> Estate<'a> {
         let connection = Connection { settings: json!({}), secret: SecretString::from("{}") };
         let new = NewSource { provider: "aws", name: "Bench", poll_seconds: 900, connection: &connection };
         let source = source::create(&mut tx, &new, &keyring()?, mint).await?;
+        group::name_keys(&mut tx, &["team".to_owned()]).await?;
         tx.commit().await?;
         let checks: Vec<&Check> =
             Catalogue::builtin().checks().filter(|check| check.resource == KIND).take(EACH).collect();
@@ -106,7 +107,8 @@ impl<'a> Estate<'a> {
             region: Self::region(resource),
             attributes,
             unread: BTreeMap::new(),
-            tags: BTreeMap::new(),
+            // A key that makes groups, of forty values.
+            tags: BTreeMap::from([("team".to_owned(), format!("team-{}", resource % 40))]),
             edges: Vec::new(),
             uid,
         };

@@ -1,0 +1,132 @@
+//! What other terms would make of due dates, and what is taken off by fixes and exceptions of a draft.
+
+use super::sla::Days;
+use crate::door::TenantTx;
+use crate::error::StoreError;
+use crate::plan::Excepted;
+use chrono::{DateTime, TimeDelta, Utc};
+use plumbline_core::id::{FindingId, FixId};
+use plumbline_core::risk::Exposure;
+use plumbline_core::triage::sla::Policy;
+
+/// The most findings of fixes, and of exceptions, that are taken off.
+pub const MOST_TAKEN: i64 = 20_000;
+
+/// Open findings of a team that are late, and that are due within a week and within thirty days; today, and by other terms.
+#[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Forecast {
+    /// None for findings of no team.
+    pub team: Option<String>,
+    pub late: i64,
+    pub week: i64,
+    pub month: i64,
+    pub late_then: i64,
+    pub week_then: i64,
+    pub month_then: i64,
+}
+
+/// What is taken off by a draft, and whether that is all of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TakenOff {
+    pub findings: Vec<FindingId>,
+    /// No more than [`MOST_TAKEN`] were looked at.
+    pub cut: bool,
+}
+
+/// The open findings that fixes close and exceptions cover, each once: [`MOST_TAKEN`] of either at most.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn taken_off(tx: &mut TenantTx, fixes: &[FixId], exceptions: &[Excepted]) -> Result<TakenOff, StoreError> {
+    let rows: Vec<(uuid::Uuid, bool)> = sqlx::query_as(
+        "select finding_id, bool_or(place > $6) from (
+             (select f.finding_id, row_number() over () as place from findings f
+              where f.tenant_id = $1 and f.fix_id = any($2) and f.state = 'open' limit $6 + 1)
+             union all
+             (select f.finding_id, row_number() over ()
+              from unnest($3::text[], $4::text[], $5::uuid[]) as e (check_id, exposure, source_id)
+              join findings f on f.tenant_id = $1 and f.check_id = e.check_id and f.state = 'open'
+                  and (e.exposure is null or f.exposure = e.exposure) and (e.source_id is null or f.source_id = e.source_id)
+              limit $6 + 1)
+         ) taken group by finding_id",
+    )
+    .bind(tx.tenant().0)
+    .bind(fixes.iter().map(|fix| fix.0).collect::<Vec<_>>())
+    .bind(exceptions.iter().map(|one| one.check.clone()).collect::<Vec<_>>())
+    .bind(exceptions.iter().map(|one| one.exposure.map(Exposure::as_str)).collect::<Vec<_>>())
+    .bind(exceptions.iter().map(|one| one.source.map(|source| source.0)).collect::<Vec<_>>())
+    .bind(MOST_TAKEN)
+    .fetch_all(tx.conn())
+    .await?;
+    let cut = rows.iter().any(|(_, beyond)| *beyond);
+    Ok(TakenOff { findings: rows.into_iter().map(|(finding, _)| FindingId(finding)).collect(), cut })
+}
+
+/// How many findings of each team are late and soon due, and would be by other terms with these taken off; from sums. Teams
+/// by name, nobody's last; those of which nothing is due within thirty days in either case are left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forecast(
+    tx: &mut TenantTx,
+    next: &Policy,
+    taken: &[FindingId],
+    now: DateTime<Utc>,
+) -> Result<Vec<Forecast>, StoreError> {
+    let days = Days::of(next);
+    let rows = sqlx::query_as(
+        "with dated as (
+             select team_id, severity, exposure, since, due_at, findings, findings as today from due_counts
+             where tenant_id = $1 and findings <> 0
+             union all
+             select coalesce(f.team_id, '00000000-0000-0000-0000-000000000000'), f.severity, f.exposure,
+                 case when f.due_by_hand then '-infinity' else (coalesce(f.due_from, f.opened_at) at time zone 'UTC')::date end,
+                 coalesce(f.due_at, 'infinity'), -count(*), 0
+             from unnest($8::uuid[]) as x (finding_id)
+             join findings f on f.tenant_id = $1 and f.finding_id = x.finding_id and f.state = 'open'
+             group by 1, 2, 3, 4, 5
+         ), moved as (
+             select d.team_id, d.findings, d.today, d.due_at,
+                 case when d.since = '-infinity' then d.due_at
+                     else coalesce(due_after(d.since::timestamp at time zone 'UTC', p.days), 'infinity') end as due_then
+             from dated d join unnest($2::text[], $3::text[], $4::int[]) as p (severity, exposure, days)
+                 on p.severity = d.severity and p.exposure = d.exposure
+         ), sums as (
+             select team_id,
+                 coalesce(sum(today) filter (where due_at <= $5), 0)::bigint as late,
+                 coalesce(sum(today) filter (where due_at > $5 and due_at <= $6), 0)::bigint as week,
+                 coalesce(sum(today) filter (where due_at > $5 and due_at <= $7), 0)::bigint as month,
+                 coalesce(sum(findings) filter (where due_then <= $5), 0)::bigint as late_then,
+                 coalesce(sum(findings) filter (where due_then > $5 and due_then <= $6), 0)::bigint as week_then,
+                 coalesce(sum(findings) filter (where due_then > $5 and due_then <= $7), 0)::bigint as month_then
+             from moved group by team_id
+         )
+         select t.name as team, s.late, s.week, s.month, s.late_then, s.week_then, s.month_then
+         from sums s left join teams t on t.tenant_id = $1 and t.team_id = s.team_id
+         where s.late <> 0 or s.month <> 0 or s.late_then <> 0 or s.month_then <> 0
+         order by t.name is null, lower(t.name)",
+    )
+    .bind(tx.tenant().0)
+    .bind(days.severities)
+    .bind(days.exposures)
+    .bind(days.days)
+    .bind(now)
+    .bind(now + TimeDelta::days(7))
+    .bind(now + TimeDelta::days(30))
+    .bind(taken.iter().map(|finding| finding.0).collect::<Vec<_>>())
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(rows)
+}
+
+/// Forgets sums of nothing, which due dates that passed leave behind.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget_empty_sums(tx: &mut TenantTx) -> Result<(), StoreError> {
+    sqlx::query("delete from due_counts where tenant_id = $1 and findings = 0")
+        .bind(tx.tenant().0)
+        .execute(tx.conn())
+        .await?;
+    Ok(())
+}
