@@ -67,8 +67,7 @@ async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     let known: Vec<FixId> = rows.iter().map(|row| FixId(row.fix_id)).collect();
     let removals = plan::removals(&mut call.tx, &known).await?;
     let fixed = outcome::fixed(&removals);
-    let thought =
-        exception::in_thought(&mut call.tx, catalogue.terms(), &draft.exceptions, &known, &fixed).await?;
+    let thought = exception::in_thought(&mut call.tx, catalogue.terms(), &draft.exceptions, &known, &fixed).await?;
     let overdue = plan::overdue(&mut call.tx, &known, now).await?;
     let latest = posture::latest(&mut call.tx).await?;
     let taken = outcome::Taken::of(&removals, &thought);

@@ -8,6 +8,7 @@ mod filter;
 mod known;
 mod list;
 mod meaning;
+mod passing;
 mod way;
 
 pub(crate) use chosen::rows;
@@ -17,8 +18,8 @@ pub use filter::{Condition, FindingFilter, Search, What};
 pub(crate) use filter::{Rows, looked_label, narrowed, narrowed_rows};
 pub(crate) use known::Known;
 pub use list::{FindingRow, Order, counted_list, list};
-pub(crate) use meaning::{labels_of, lasting_meaning};
 pub use meaning::{Reader, Refusal, checks_left, meaning};
+pub(crate) use meaning::{labels_of, lasting_meaning};
 
 /// The query of lines of a list, from a source that names the findings `f`; with its `where` still to come.
 macro_rules! rows_of {

@@ -43,7 +43,10 @@ async fn a_draft_shows_what_becomes_of_the_score_and_writes_nothing(pool: PgPool
     let wrong = format!("/what-if?fix={}&except=check:{}&q=overdue", estate.fix(check(0)), other.id);
     let wrong = analyst.get(&wrong).await;
     assert!(wrong.status == 200 && wrong.texts("#q-error")[0].contains("as time goes by"), "{}", wrong.body);
-    assert_eq!((wrong.attribute("#q", "value").as_deref(), wrong.texts(".list-line .button").len()), (Some("overdue"), 3));
+    assert_eq!(
+        (wrong.attribute("#q", "value").as_deref(), wrong.texts(".list-line .button").len()),
+        (Some("overdue"), 3)
+    );
 
     let states: i64 = sqlx::query_scalar("select count(*) from findings where state <> 'open'")
         .fetch_one(&app.pool)

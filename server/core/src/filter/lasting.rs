@@ -43,13 +43,15 @@ fn refusal(word: &Word) -> Option<(String, String)> {
         return Some((says.to_owned(), if text.is_empty() { String::new() } else { format!("{not}{instead}") }));
     };
     if let Some(passing) = field.passing() {
-        let says = format!("“{}” says {passing}: an exception covers what it does whatever becomes of that.", field.word());
+        let says =
+            format!("“{}” says {passing}: an exception covers what it does whatever becomes of that.", field.word());
         return Some((says, String::new()));
     }
     let named_loosely = |values: &[String]| values.iter().any(|value| glob::is_pattern(value));
     match &word.asks {
         Asks::Value(Field::Source, _, values) if named_loosely(values) => Some((
-            "Name the sources of an exception one by one: a pattern would take in whatever is called so later.".to_owned(),
+            "Name the sources of an exception one by one: a pattern would take in whatever is called so later."
+                .to_owned(),
             String::new(),
         )),
         _ => None,

@@ -37,7 +37,8 @@ type Part = (String, i64, i64, i64, Vec<Uuid>, Vec<i16>);
 /// # Errors
 /// When the database does not answer.
 pub async fn preview(tx: &mut TenantTx, scope: &Scope, weighing: &Weighing) -> Result<Preview, StoreError> {
-    let columns = "f.finding_id, f.check_id, f.loss, f.risk, f.severity = 'critical' or f.likelihood = 'exploited' as grave";
+    let columns =
+        "f.finding_id, f.check_id, f.loss, f.risk, f.severity = 'critical' or f.likelihood = 'exploited' as grave";
     let mut sql = QueryBuilder::new(
         "select check_id, count(*), sum(loss)::bigint, count(*) filter (where grave),
              (array_agg(finding_id order by risk desc, finding_id))[:10], (array_agg(risk order by risk desc, finding_id))[:10]

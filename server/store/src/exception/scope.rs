@@ -47,7 +47,8 @@ pub(crate) fn meanings(
     known: &Known,
     filters: impl Iterator<Item = Result<Filter, Mistake>>,
 ) -> Vec<FindingFilter> {
-    let meaning = |filter: Result<Filter, Mistake>| filter.and_then(|filter| lasting_meaning(terms, known, &filter, ""));
+    let meaning =
+        |filter: Result<Filter, Mistake>| filter.and_then(|filter| lasting_meaning(terms, known, &filter, ""));
     let nothing = || FindingFilter { nothing: true, ..FindingFilter::default() };
     let of_any_state = |filter: FindingFilter| FindingFilter { states: Vec::new(), ..filter };
     filters.map(|filter| meaning(filter).map_or_else(|_| nothing(), of_any_state)).collect()
@@ -77,9 +78,7 @@ pub(crate) async fn covered_rows(
         }
     };
     let states: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
-    sql.push(format_args!(
-        "select {columns} from findings f where f.tenant_id = current_tenant() and f.{column} = "
-    ));
+    sql.push(format_args!("select {columns} from findings f where f.tenant_id = current_tenant() and f.{column} = "));
     sql.push_bind(id).push(" and f.state = any(").push_bind(states).push("::text[])");
     Ok(())
 }

@@ -63,7 +63,8 @@ impl Thought {
             if let Some(check) = check {
                 *self.taken.entry(check).or_default() += loss;
             }
-            let count = place.and_then(|place| usize::try_from(place).ok()).and_then(|place| self.counts.get_mut(place));
+            let count =
+                place.and_then(|place| usize::try_from(place).ok()).and_then(|place| self.counts.get_mut(place));
             if let Some(count) = count {
                 *count = (findings.min(most), findings > most);
                 self.at_least |= findings > most;
@@ -100,7 +101,8 @@ fn any_of(filters: &[(FindingFilter, i32)], sql: &mut QueryBuilder<Postgres>) {
 }
 
 async fn by_sums(tx: &mut TenantTx, summed: &[(FindingFilter, i32)]) -> Result<Vec<Row>, StoreError> {
-    let mut sql = QueryBuilder::new("with cells as materialized (select f.check_id, f.findings, f.loss, array_remove(array[");
+    let mut sql =
+        QueryBuilder::new("with cells as materialized (select f.check_id, f.findings, f.loss, array_remove(array[");
     for (at, (filter, place)) in summed.iter().enumerate() {
         sql.push(if at > 0 { ", case when true" } else { "case when true" });
         narrowed(filter, &mut sql);
@@ -140,7 +142,8 @@ async fn by_looking(
     fixes: &[Uuid],
     most: i64,
 ) -> Result<Vec<Row>, StoreError> {
-    let columns = "f.finding_id, f.check_id, f.loss, f.fix_id, f.source_id, f.account, f.region, f.exposure, f.criticality";
+    let columns =
+        "f.finding_id, f.check_id, f.loss, f.fix_id, f.source_id, f.account, f.region, f.exposure, f.criticality";
     let mut sql = QueryBuilder::new("with found as materialized (");
     for (at, (filter, place)) in others.iter().enumerate() {
         sql.push(if at > 0 { " union all select " } else { "select " }).push_bind(*place);

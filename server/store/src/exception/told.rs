@@ -34,7 +34,7 @@ pub(super) async fn tell_asker(
     mint: &Mint,
 ) -> Result<(), StoreError> {
     let told = sqlx::query_as(
-        "select requested_by, 'Your exception ' || $3 || ': ' || regexp_replace(left(reason, 120), '\\s+', ' ', 'g')
+        "select exception_id, requested_by, 'Your exception ' || $3 || ': ' || regexp_replace(left(reason, 120), '\\s+', ' ', 'g')
          from exceptions where tenant_id = $1 and exception_id = $2",
     )
     .bind(tx.tenant().0)
@@ -140,12 +140,7 @@ pub(crate) async fn tell_ended(
 }
 
 /// Tells people of one exception each: exception, person and sentence.
-async fn tell(
-    tx: &mut TenantTx,
-    kind: Kind,
-    told: Vec<(Uuid, Uuid, String)>,
-    mint: &Mint,
-) -> Result<(), StoreError> {
+async fn tell(tx: &mut TenantTx, kind: Kind, told: Vec<(Uuid, Uuid, String)>, mint: &Mint) -> Result<(), StoreError> {
     if told.is_empty() {
         return Ok(());
     }

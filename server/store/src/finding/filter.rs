@@ -212,7 +212,8 @@ impl What {
         match self {
             Self::Labelled(labels) => {
                 let wanted = labels.iter().map(|(label, value)| looked_label(label, value.as_deref()));
-                sql.push(" and f.labels && ").push_bind(wanted.collect::<Vec<_>>()).push("::text[]");
+                // A resource without any has none.
+                sql.push(" and (f.labels && ").push_bind(wanted.collect::<Vec<_>>()).push("::text[]) is true");
             }
             Self::Resources(texts) => {
                 sql.push(" and (false");

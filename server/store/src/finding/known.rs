@@ -41,9 +41,9 @@ impl Needs {
         let not = |field: Field| words.clone().any(|word| word.not && word.field() == Some(field));
         let all = |field: Field| {
             not(field)
-                || words.clone().any(|word| {
-                    word.field() == Some(field) && values(word).iter().any(|value| glob::is_pattern(value))
-                })
+                || words
+                    .clone()
+                    .any(|word| word.field() == Some(field) && values(word).iter().any(|value| glob::is_pattern(value)))
         };
         Self {
             checks: some(&|field| is_of_check(field) || field == Field::Severity),

@@ -140,7 +140,8 @@ async fn look(tx: &mut TenantTx, rows: &'static str, in_force: &InForce) -> Resu
                   select l.resource_id, array_agg(l.label) || array_agg(l.label || ",
         );
         sql.push_bind(looked_label("", Some(""))).push(" || l.value) as labels from resource_labels l");
-        sql.push(" where l.tenant_id = current_tenant() and l.label = any(").push_bind(in_force.words().flat_map(labels_of).collect::<Vec<_>>());
+        sql.push(" where l.tenant_id = current_tenant() and l.label = any(")
+            .push_bind(in_force.words().flat_map(labels_of).collect::<Vec<_>>());
         sql.push(format_args!(
             "::text[]) and l.resource_id in (select resource_id from {rows}) group by l.resource_id
              ) l on l.resource_id = f.resource_id"

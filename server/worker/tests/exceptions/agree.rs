@@ -35,7 +35,7 @@ pub(super) async fn mix(estate: &Estate) {
         "insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, severity, account, region,
              exposure, criticality, likelihood, blast, loss, risk, fix_id, observed, message, subject, first_seen, opened_at)
          select f.tenant_id, gen_random_uuid(), r.source_id, r.resource_id, c.id, 'open',
-             (array['low', 'medium', 'high', 'critical'])[1 + (n + m) % 4], r.account, r.region,
+             c.severity, r.account, r.region,
              (array['none', 'private', 'internet'])[1 + (n + m / 2) % 3], (array['low', 'normal', 'high'])[1 + (n / 3 + m) % 3],
              (array['unlikely', 'possible', 'open', 'likely', 'exploited'])[1 + (n + 2 * m) % 5],
              (array['none', 'secrets', 'machine', 'admin'])[1 + (n / 2 + m) % 4], 100 + n + m, n % 100, f.fix_id, f.observed,
@@ -44,7 +44,7 @@ pub(super) async fn mix(estate: &Estate) {
          from findings f
          cross join (select *, row_number() over (order by uid) as n from resources where uid like 'uid-%') r
          cross join generate_series(0, 3) m
-         cross join lateral (select id from (select *, row_number() over (order by id) as place from checks_given
+         cross join lateral (select id, severity from (select *, row_number() over (order by id) as place from checks_given
              where kind = r.kind) c where place = 1 + (n + m) % 3) c
          where f.resource_id = (select resource_id from resources where name = 'b')",
         "delete from finding_counts",
@@ -63,22 +63,25 @@ pub(super) async fn mix(estate: &Estate) {
     }
 }
 
-/// The first three checks of each of the kinds.
+/// Three checks of each of the kinds, of different severities where it has such.
 async fn give_checks(estate: &Estate) {
-    let checks: Vec<(String, String)> = ["aws.s3.bucket", "aws.ec2.instance", "kubernetes.workload"]
-        .into_iter()
-        .flat_map(|kind| estate.worker.catalogue.checks().filter(move |check| check.resource == kind).take(3))
-        .map(|check| (check.id.clone(), check.resource.clone()))
-        .collect();
-    assert_eq!(checks.len(), 9);
-    sqlx::query("create table checks_given (id text, kind text)").execute(&estate.pool).await.expect("a table");
-    let (ids, kinds): (Vec<_>, Vec<_>) = checks.into_iter().unzip();
-    sqlx::query("insert into checks_given select * from unnest($1::text[], $2::text[])")
-        .bind(ids)
-        .bind(kinds)
+    let mut given: Vec<(&str, &str, &str)> = Vec::new();
+    for kind in ["aws.s3.bucket", "aws.ec2.instance", "kubernetes.workload"] {
+        let mut of_kind: Vec<_> = estate.worker.catalogue.checks().filter(|check| check.resource == kind).collect();
+        let mut seen = BTreeSet::new();
+        of_kind.sort_by_cached_key(|check| !seen.insert(check.severity));
+        let three = of_kind.into_iter().take(3);
+        given.extend(three.map(|check| (check.id.as_str(), kind, check.severity.as_str())));
+    }
+    assert_eq!(given.len(), 9);
+    sqlx::query("create table checks_given (id text, kind text, severity text)")
         .execute(&estate.pool)
         .await
-        .expect("checks");
+        .expect("a table");
+    for (id, kind, severity) in given {
+        let sql = "insert into checks_given values ($1, $2, $3)";
+        sqlx::query(sql).bind(id).bind(kind).bind(severity).execute(&estate.pool).await.expect("a check");
+    }
 }
 
 /// The findings that the list of a line shows.
@@ -111,7 +114,9 @@ fn values(estate: &Estate, field: Field, ids: &[String]) -> Vec<String> {
         Field::Kind => own(&["aws.s3.bucket", "aws.*", "kubernetes.workload", "image"]),
         Field::Namespace => own(&["shop0", "shop1", "shop*"]),
         Field::Tag => own(&["team", "team=lab", "team=la", "env=", "env", "\"env=dev, or so\""]),
-        Field::Resource => own(&["sandbox-", "SAND", "sandbox-*", "team/*", "team/**", "uid-7", "**-1?", "ü-", "\"\\\\\""]),
+        Field::Resource => {
+            own(&["sandbox-", "SAND", "sandbox-*", "team/*", "team/**", "uid-7", "**-1?", "ü-", "\"\\\\\""])
+        }
         Field::Cve => own(&["CVE-2031-0001", "cve-2031-0002", "pkg1", "PKG1"]),
         few => own(few.values()),
     }
@@ -130,8 +135,7 @@ fn word(estate: &Estate, rng: &mut StdRng, ids: &[String], field: Field) -> Stri
 /// Lines of one to three words, of every field an exception may have at least six.
 fn lines(estate: &Estate, ids: &[String]) -> Vec<String> {
     let mut rng = StdRng::seed_from_u64(17);
-    let fields: Vec<Field> =
-        FIELDS.iter().map(|info| info.field).filter(|field| field.passing().is_none()).collect();
+    let fields: Vec<Field> = FIELDS.iter().map(|info| info.field).filter(|field| field.passing().is_none()).collect();
     let mut lines = Vec::new();
     for field in &fields {
         for _ in 0..8 {
@@ -205,7 +209,11 @@ async fn the_list_the_preview_the_cover_and_the_thought_of_a_line_agree(pool: Pg
 /// Of several lines together each finding counts once, and what fixes take is theirs.
 async fn all_together(estate: &Estate, kept: &[(String, String, BTreeSet<Uuid>)]) {
     let fix: Uuid = sqlx::query_scalar("select gen_random_uuid()").fetch_one(&estate.pool).await.expect("an id");
-    sqlx::query("update findings set fix_id = $1 where risk % 3 = 0").bind(fix).execute(&estate.pool).await.expect("fixed");
+    sqlx::query("update findings set fix_id = $1 where risk % 3 = 0")
+        .bind(fix)
+        .execute(&estate.pool)
+        .await
+        .expect("fixed");
     for some in kept.chunks(4) {
         let ids: BTreeSet<Uuid> = some.iter().flat_map(|(.., list)| list.iter().copied()).collect();
         let (wanted,): (i64,) = sqlx::query_as(
@@ -220,7 +228,8 @@ async fn all_together(estate: &Estate, kept: &[(String, String, BTreeSet<Uuid>)]
         let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
         let terms = estate.worker.catalogue.terms();
         let fixes = [plumbline_core::id::FixId(fix)];
-        let thought = exception::in_thought(&mut tx, terms, &lines, &fixes, &Default::default()).await.expect("a thought");
+        let thought =
+            exception::in_thought(&mut tx, terms, &lines, &fixes, &Default::default()).await.expect("a thought");
         assert_eq!((thought.taken.values().sum::<i64>(), thought.at_least), (wanted, false), "{lines:?}");
     }
 }

@@ -259,7 +259,8 @@ async fn a_hundred_thousand_findings_are_covered_at_once(pool: PgPool) {
         sqlx::query(sql).execute(&estate.pool).await.expect("rows");
     }
     for others in [0, 200] {
-        let many = "insert into exceptions (tenant_id, exception_id, state, kind, scope, reason, requested_by, approved_by,
+        let many =
+            "insert into exceptions (tenant_id, exception_id, state, kind, scope, reason, requested_by, approved_by,
              created_at, expires_at, decided_at)
          select tenant_id, gen_random_uuid(), 'in_force', 'accepted_risk', jsonb_build_object('filter', case n % 6
              when 0 then 'check:aws_s3_bucket_blocks_public_access account:a' || n

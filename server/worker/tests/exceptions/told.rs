@@ -56,7 +56,10 @@ async fn told(estate: &Estate) -> Vec<(Uuid, String, String)> {
 async fn an_end_is_told_two_weeks_before_and_when_it_came_and_once_each(pool: PgPool) {
     let estate = Estate::new(pool).await;
     estate.run(all_read(&[bucket("sandbox-a", false), bucket("sandbox-b", false), bucket("shop", false)])).await;
-    sqlx::query("update jobs set run_at = '2099-01-01' where state = 'queued'").execute(&estate.pool).await.expect("quiet");
+    sqlx::query("update jobs set run_at = '2099-01-01' where state = 'queued'")
+        .execute(&estate.pool)
+        .await
+        .expect("quiet");
     let id = estate.except(&by_name("sandbox-*"), ExceptionKind::AcceptedRisk, 30).await;
     let second = estate.except(&by_name("sandbox-b"), ExceptionKind::AcceptedRisk, 300).await;
     let people = concern(&estate, id).await;
@@ -98,7 +101,10 @@ async fn an_end_is_told_two_weeks_before_and_when_it_came_and_once_each(pool: Pg
 async fn whoever_ends_one_by_hand_is_not_told_and_a_short_one_is_told_at_its_end_alone(pool: PgPool) {
     let estate = Estate::new(pool).await;
     estate.run(all_read(&[bucket("sandbox-a", false)])).await;
-    sqlx::query("update jobs set run_at = '2099-01-01' where state = 'queued'").execute(&estate.pool).await.expect("quiet");
+    sqlx::query("update jobs set run_at = '2099-01-01' where state = 'queued'")
+        .execute(&estate.pool)
+        .await
+        .expect("quiet");
     let id = estate.except(&by_name("sandbox-*"), ExceptionKind::AcceptedRisk, 9).await;
     let [asker, approver, holder] = concern(&estate, id).await;
     estate.clock.advance(TimeDelta::days(1));
@@ -108,7 +114,9 @@ async fn whoever_ends_one_by_hand_is_not_told_and_a_short_one_is_told_at_its_end
     let mint = &estate.worker.mint;
     let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
     exception::end(&mut tx, id, approver, mint.now()).await.expect("ended");
-    plumbline_store::reconcile::lift(&mut tx, &[id], Some(approver), &estate.worker.weighing, mint).await.expect("lifted");
+    plumbline_store::reconcile::lift(&mut tx, &[id], Some(approver), &estate.worker.weighing, mint)
+        .await
+        .expect("lifted");
     tx.commit().await.expect("kept");
 
     let mut heard: Vec<Uuid> = told(&estate).await.into_iter().map(|(person, ..)| person).collect();
