@@ -74,18 +74,13 @@ fn scope_words(scope: &Scope, names: &Names, catalogue: &Catalogue) -> String {
             let title = catalogue.fix(key).map_or(key.as_str(), |check| check.fix.title.as_str());
             format!("What the fix “{title}” closes in {target}")
         }
-        Scope::Filter(filter) => {
-            let line = |(name, value): (&'static str, String)| match name {
-                "Check" => words::check(catalogue, &value).to_owned(),
-                "Source" => {
-                    let source = filter.source.and_then(|id| names.get(&id.0)).map_or(value, |(_, name)| name.clone());
-                    format!("source {source}")
-                }
-                _ => format!("{} {value}", name.to_lowercase()),
-            };
-            words::capital(&filter.lines().into_iter().map(line).collect::<Vec<_>>().join(", "))
-        }
+        Scope::Filter(line) => format!("What fits {}", line_words(line, names)),
     }
+}
+
+/// A filter as people read it: with the names of sources for their ids.
+fn line_words(line: &str, names: &Names) -> String {
+    exception::line_words(line, |id| names.get(&id).map(|(_, name)| name.clone()))
 }
 
 /// The share of the gross loss, in words.
@@ -132,6 +127,8 @@ struct Line {
     covers: String,
     share: String,
     flags: Vec<(&'static str, &'static str)>,
+    /// Where it is asked for anew, where it ends soon or its time was over.
+    renew: Option<String>,
 }
 
 impl Line {
@@ -149,6 +146,8 @@ impl Line {
             covers: text::plural(row.covers, "finding"),
             share: share(row.covers_loss, gross),
             flags: flags(row, gross, now),
+            renew: (row.is_expiring(now) || row.ended_how.as_deref() == Some("expired"))
+                .then(|| format!("/exceptions/new?renew={}", row.exception_id)),
         }
     }
 }

@@ -1,11 +1,9 @@
 //! The list of findings: one line of words that narrows it, facets that write the same words, and pages, all in the
 //! address.
 
-mod checks;
 mod complete;
 mod counts;
 mod line;
-mod meaning;
 mod query;
 
 use crate::call::{Call, ReadPosture};
@@ -18,11 +16,11 @@ use actix_web::HttpResponse;
 use askama::Template;
 use counts::Counts;
 pub(crate) use line::FindingLine;
-pub(crate) use meaning::{Reader, Refusal};
 use plumbline_core::filter::{FIELDS, FieldInfo, Mistake};
 use plumbline_core::role::Permission;
 use plumbline_policy::Catalogue;
 use plumbline_store::finding::{FindingFilter, Order, Total};
+pub(crate) use plumbline_store::finding::{Reader, Refusal};
 use plumbline_store::tenant::member;
 use plumbline_store::triage::Team;
 use plumbline_store::{PageRequest, TenantTx, finding, source, triage, view};
@@ -85,6 +83,18 @@ fn refuse(call: &Call<ReadPosture>, query: &Query, mistake: &Mistake) -> Result<
     call.visit().page_with(answer, &Says { mistake: Some(Refused::of(mistake, query)) })
 }
 
+async fn meaning(
+    tx: &mut TenantTx,
+    catalogue: &Catalogue,
+    query: &Query,
+    reader: Reader,
+) -> Result<FindingFilter, Refusal> {
+    match &query.mistake {
+        Some(mistake) => Err(Refusal::Mistake(mistake.clone())),
+        None => finding::meaning(tx, catalogue.terms(), &query.filter, &query.typed, reader).await,
+    }
+}
+
 /// What a filter in an address means, for what is done to all that the list of it shows.
 pub(crate) async fn filter(
     tx: &mut TenantTx,
@@ -93,7 +103,7 @@ pub(crate) async fn filter(
     reader: Reader,
 ) -> Result<FindingFilter, WebError> {
     let query = Query::parse(&format!("?{address}"));
-    match meaning::meaning(tx, catalogue, &query, reader).await {
+    match meaning(tx, catalogue, &query, reader).await {
         Ok(filter) => Ok(filter),
         Err(Refusal::Mistake(mistake)) => Err(WebError::Invalid(mistake.to_string())),
         Err(Refusal::Store(error)) => Err(error.into()),
@@ -162,6 +172,8 @@ struct List {
     may_triage: bool,
     /// What the list is, as its address has it: for what is done to all of it.
     line: String,
+    /// Where an exception of all of it is asked for.
+    accept: String,
     teams: Vec<Team>,
     /// Whom findings can be given to.
     people: Vec<(String, String)>,
@@ -172,7 +184,7 @@ impl List {
     async fn read(call: &mut Call<ReadPosture>, query: &Query) -> Result<Self, Refusal> {
         let (catalogue, now) = (call.catalogue(), call.now);
         let reader = Reader { me: call.actor.id, now };
-        let filter = meaning::meaning(&mut call.tx, catalogue, query, reader).await?;
+        let filter = meaning(&mut call.tx, catalogue, query, reader).await?;
         let page = PageRequest { after: query.after.clone(), size: PAGE };
         let (rows, total) = finding::counted_list(&mut call.tx, &filter, query.order, &page).await?;
         let sources = source::names(&mut call.tx).await?;
@@ -221,6 +233,7 @@ impl List {
             any: true,
             has_sources: true,
             may_triage,
+            accept: format!("/exceptions/new?{}", crate::fixes::pair("q", &query.typed)),
             line: if line.is_empty() { "q=".to_owned() } else { line },
             teams: triage::teams(&mut call.tx).await?,
             people: if may_triage { people(call).await? } else { Vec::new() },

@@ -10,31 +10,20 @@ use crate::error::WebError;
 use crate::fixes::FixLine;
 use crate::frame::{Frame, Nav};
 use crate::route::Route;
-use crate::{text, words};
+use crate::text;
 use actix_web::HttpResponse;
 use askama::Template;
 use draft::Draft;
 use due::Due;
 use outcome::Outcome;
+use plumbline_core::filter::Mistake;
 use plumbline_core::id::FixId;
-use plumbline_core::risk::Exposure;
-use plumbline_policy::Catalogue;
-use plumbline_store::plan::{self, Excepted};
-use plumbline_store::posture::CheckState;
-use plumbline_store::source::SourceName;
-use plumbline_store::{fix, posture, source};
-use std::collections::BTreeMap;
-
-/// Checks that the form offers to except, the ones that cost most.
-const OFFERED: usize = 200;
+use plumbline_store::exception::{self, Names, Thought};
+use plumbline_store::finding::Refusal;
+use plumbline_store::{fix, plan, posture, source};
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![Route::get("/what-if", show)]
-}
-
-struct Choice {
-    value: String,
-    words: String,
 }
 
 /// A fix of the draft.
@@ -46,10 +35,17 @@ struct Ticked {
 
 /// An exception of the draft.
 struct Drafted {
-    title: String,
-    narrowed: String,
+    line: String,
     findings: String,
     without: String,
+    /// Where it is asked for.
+    ask: String,
+}
+
+/// What is not understood of a filter, and the draft with what would be in its place.
+struct Refused {
+    says: String,
+    instead: Option<(String, String)>,
 }
 
 #[derive(Template)]
@@ -59,28 +55,28 @@ struct Page {
     draft: Draft,
     fixes: Vec<Ticked>,
     exceptions: Vec<Drafted>,
-    checks: Vec<Choice>,
-    exposures: Vec<Choice>,
-    sources: Vec<Choice>,
+    mistake: Option<Refused>,
     outcome: Option<Outcome>,
-    /// Whether fixes and exceptions of the draft may meet in the same findings.
+    /// Whether the exceptions cover more than is looked at.
     at_least: bool,
     due: Due,
 }
 
 async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     let (catalogue, now) = (call.catalogue(), call.now);
-    let mut draft = Draft::parse(&call.visit().here, catalogue);
+    let (mut draft, mistake) = read(&mut call).await?;
     let states = posture::check_states(&mut call.tx).await?;
-    let sources = source::names(&mut call.tx).await?;
     let rows = fix::these(&mut call.tx, &draft.fixes).await?;
     let known: Vec<FixId> = rows.iter().map(|row| FixId(row.fix_id)).collect();
     let removals = plan::removals(&mut call.tx, &known).await?;
-    let counts = plan::excepted(&mut call.tx, &draft.exceptions).await?;
+    let fixed = outcome::fixed(&removals);
+    let thought = exception::in_thought(&mut call.tx, catalogue.terms(), &draft.exceptions, &known, &fixed).await?;
     let overdue = plan::overdue(&mut call.tx, &known, now).await?;
     let due = Due::read(&mut call, &mut draft, &known).await?;
     let latest = posture::latest(&mut call.tx).await?;
-    let taken = outcome::Taken::of(&draft.exceptions, &counts, &removals, &states);
+    let taken = outcome::Taken::of(&removals, &thought);
+    let names = source::names(&mut call.tx).await?;
+    let names = names.into_iter().map(|source| (source.source_id, (String::new(), source.name))).collect();
     let page = Page {
         frame: call.frame(Nav::Fixes),
         fixes: rows
@@ -90,16 +86,9 @@ async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
                 without: draft.without_fix(FixId(row.fix_id)).href(),
             })
             .collect(),
-        exceptions: drafted(&draft, &counts, catalogue, &sources),
-        checks: offered(&states, catalogue),
-        exposures: Exposure::ALL
-            .map(|e| Choice { value: e.as_str().to_owned(), words: words::capital(e.as_str()) })
-            .into(),
-        sources: sources
-            .iter()
-            .map(|one| Choice { value: one.source_id.to_string(), words: one.name.clone() })
-            .collect(),
-        at_least: taken.meet,
+        exceptions: drafted(&draft, &thought, &names),
+        mistake,
+        at_least: thought.at_least,
         due,
         outcome: latest.map(|_| Outcome::of(catalogue, &states, &taken, overdue, draft.target)),
         draft,
@@ -107,30 +96,56 @@ async fn show(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     call.page(&page)
 }
 
-fn drafted(draft: &Draft, counts: &[(i64, i64)], catalogue: &Catalogue, sources: &[SourceName]) -> Vec<Drafted> {
-    let of = |(at, (one, count)): (usize, (&Excepted, &(i64, i64)))| {
-        let source = one.source.and_then(|id| sources.iter().find(|source| source.source_id == id.0));
-        let narrowed = [one.exposure.map(|e| format!("exposure {}", e.as_str())), source.map(|s| s.name.clone())];
-        let narrowed: Vec<String> = narrowed.into_iter().flatten().collect();
-        Drafted {
-            title: words::check(catalogue, &one.check).to_owned(),
-            narrowed: narrowed.join(", "),
-            findings: text::plural(count.0, "open finding"),
-            without: draft.without_exception(at).href(),
+/// The draft of the address, with what was typed as one exception more, or with what is wrong of that. A filter of the
+/// address that is not understood is left out.
+async fn read(call: &mut Call<ReadPosture>) -> Result<(Draft, Option<Refused>), WebError> {
+    let mut draft = Draft::parse(&call.visit().here);
+    for line in std::mem::take(&mut draft.exceptions) {
+        if let Ok(line) = kept(call, &line).await? {
+            draft.add(line);
         }
-    };
-    draft.exceptions.iter().zip(counts).enumerate().map(of).collect()
+    }
+    if draft.typed.trim().is_empty() {
+        return Ok((draft, None));
+    }
+    match kept(call, &draft.typed).await? {
+        Ok(line) => {
+            draft.typed.clear();
+            draft.add(line);
+            Ok((draft, None))
+        }
+        Err(mistake) => {
+            let between = if draft.href().contains('?') { '&' } else { '?' };
+            let with = |line: String| {
+                let href = format!("{}{between}{}", draft.href(), crate::fixes::pair("q", &line));
+                (line, href)
+            };
+            let refused = Refused { says: mistake.says, instead: mistake.instead.map(with) };
+            Ok((draft, Some(refused)))
+        }
+    }
 }
 
-/// The checks that cost most, by name.
-fn offered(states: &BTreeMap<String, CheckState>, catalogue: &Catalogue) -> Vec<Choice> {
-    let mut open: Vec<&CheckState> = states.values().filter(|state| state.net_loss > 0).collect();
-    open.sort_by_key(|state| std::cmp::Reverse(state.net_loss));
-    let named = |state: &CheckState| Choice {
-        value: state.check_id.clone(),
-        words: words::check(catalogue, &state.check_id).to_owned(),
+/// The filter of an exception as it is kept, or what is not understood of it.
+async fn kept(call: &mut Call<ReadPosture>, line: &str) -> Result<Result<String, Mistake>, WebError> {
+    let terms = call.catalogue().terms();
+    match exception::line(&mut call.tx, terms, line).await {
+        Ok(line) => Ok(Ok(line)),
+        Err(Refusal::Mistake(mistake)) => Ok(Err(mistake)),
+        Err(Refusal::Store(error)) => Err(error.into()),
+    }
+}
+
+fn drafted(draft: &Draft, thought: &Thought, names: &Names) -> Vec<Drafted> {
+    let of = |(at, (line, (findings, more))): (usize, (&String, &(i64, bool)))| {
+        let shown = exception::line_words(line, |id| names.get(&id).map(|(_, name)| name.clone()));
+        let findings = text::plural(*findings, "open finding");
+        Drafted {
+            findings: if *more { format!("more than {findings}") } else { findings },
+            without: draft.without_exception(at).href(),
+            ask: format!("/exceptions/new?{}", crate::fixes::pair("q", &shown)),
+            line: shown,
+        }
     };
-    let mut choices: Vec<Choice> = open.into_iter().take(OFFERED).map(named).collect();
-    choices.sort_by(|a, b| a.words.cmp(&b.words));
-    choices
+    draft.exceptions.iter().zip(&thought.counts).enumerate().map(of).collect()
 }

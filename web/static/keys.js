@@ -6,7 +6,7 @@
   const HELP = [
     ["j / k", "Next or previous line"], ["Enter, o", "Open"], ["u", "Back to the list"], ["n", "Next page"],
     ["x", "Choose the line"], ["Shift + x", "Choose up to the line"], ["s", "Start work"], ["f", "Say it is fixed"],
-    ["a", "Assign"], ["e", "Accept the risk"], ["/", "Search"],
+    ["a", "Assign"], ["e", "Accept the risk of the line, or of all that match"], ["/", "Search"],
     ["g then p, f, q, i", "Posture, findings, fixes, inbox"], ["?", "These keys"],
   ];
   const PLACES = { p: "/posture", f: "/findings", q: "/fixes", i: "/inbox" };
@@ -92,6 +92,8 @@
   function except() {
     const reason = one("#reason");
     if (reason) return enter(reason);
+    const everything = one("[data-accept]");
+    if (everything && (one("[data-all]:checked") || !here())) return everything.click();
     const link = here() && one("[data-open]", here());
     if (link) location.assign(link.href + "#accept-title");
   }
@@ -208,7 +210,7 @@
     waiting = setTimeout(() => {
       if (input !== field()) return;
       const asked = new URLSearchParams({ q: input.value, at: String(input.selectionStart) });
-      window.htmx.ajax("GET", input.dataset.completes + "?" + asked, { target: "#completions", swap: "innerHTML", source: "#completions" })
+      window.htmx.ajax("GET", input.dataset.completes + (input.dataset.completes.includes("?") ? "&" : "?") + asked, { target: "#completions", swap: "innerHTML", source: "#completions" })
         .then(() => { if (document.activeElement === field()) show(options().length > 0); });
     }, 120);
   });
@@ -217,7 +219,7 @@
     const pointed = one('#completions [aria-selected="true"]');
     if (event.key === "ArrowDown" || event.key === "ArrowUp") point(event.key === "ArrowDown" ? 1 : -1);
     else if (event.key === "Enter" && pointed) complete(pointed);
-    else if (event.key === "Escape") { show(false); window.htmx.trigger("#filter", "submit"); }
+    else if (event.key === "Escape") { show(false); if (one("#filter")) window.htmx.trigger("#filter", "submit"); }
     else return;
     event.preventDefault();
     event.stopPropagation();

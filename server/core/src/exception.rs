@@ -1,9 +1,7 @@
 //! Exceptions: what leaves the net score for a time, and stays in the gross one.
 
-use crate::glob;
-use crate::id::{ExceptionId, FindingId, FixId, ResourceId, SourceId};
-use crate::layer::Layer;
-use crate::verdict::Severity;
+use crate::filter::{self, Asks, Field};
+use crate::id::{FindingId, FixId, ResourceId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -11,10 +9,6 @@ use uuid::Uuid;
 pub const MOST_DAYS: i64 = 365;
 /// The shortest and the longest reason, in characters.
 pub const REASON: std::ops::RangeInclusive<usize> = 10..=2000;
-/// The most checks that one filter names.
-const MOST_CHECKS: usize = 50;
-/// The longest word of a filter.
-const LONGEST: usize = 200;
 
 /// Why a finding need not be fixed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,143 +93,28 @@ pub enum Scope {
     Finding(FindingId),
     Resource(ResourceId),
     Fix(FixId),
-    Filter(Box<Filter>),
+    /// What this line of the list's words leaves, of those that [`filter::lasting`] takes. A line that is not understood any
+    /// more covers nothing.
+    Filter(String),
 }
 
-/// Everything that is named must fit; at least one thing is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Filter {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub checks: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub layer: Option<Layer>,
-    /// The worst severity that is covered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub severity_at_most: Option<Severity>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<SourceId>,
-    /// The kind of resource.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
-    /// Key and value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tag: Option<(String, String)>,
-    /// A pattern of resources' names; see [`glob`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Which of several failures of a check, such as a CVE.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-}
-
-impl Filter {
-    /// Checks what can be checked without knowing the tenant.
-    ///
-    /// # Errors
-    /// With a sentence for who typed it.
-    pub fn check(&self) -> Result<(), &'static str> {
-        if *self == Self::default() {
-            return Err("Name at least one thing that the findings have in common.");
-        }
-        if self.checks.len() > MOST_CHECKS {
-            return Err("Name at most 50 checks.");
-        }
-        let tag = self.tag.iter().flat_map(|(key, value)| [key, value]);
-        let words = [&self.account, &self.region, &self.kind, &self.name, &self.subject];
-        if words.into_iter().flatten().chain(tag).chain(&self.checks).any(|word| word.chars().count() > LONGEST) {
-            return Err("Something that is named is longer than 200 characters.");
-        }
-        Ok(())
-    }
-
-    /// What it names, one line each, in words.
+impl Scope {
+    /// The ids by which it names something: a finding, a resource, a fix, or sources.
     #[must_use]
-    pub fn lines(&self) -> Vec<(&'static str, String)> {
-        let mut lines: Vec<(&'static str, String)> = self.checks.iter().map(|check| ("Check", check.clone())).collect();
-        let mut add = |name, value: Option<String>| lines.extend(value.map(|value| (name, value)));
-        add("Layer", self.layer.map(|layer| layer.as_str().to_owned()));
-        add("Severity at most", self.severity_at_most.map(|severity| severity.as_str().to_owned()));
-        add("Account", self.account.clone());
-        add("Region", self.region.clone());
-        add("Source", self.source.map(|source| source.to_string()));
-        add("Kind", self.kind.clone());
-        add("Tag", self.tag.as_ref().map(|(key, value)| format!("{key}={value}")));
-        add("Name", self.name.clone());
-        add("Subject", self.subject.clone());
-        lines
-    }
-}
-
-/// A scope as the store's one condition compares it with findings: what is not there narrows nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Condition {
-    pub exception_id: Option<Uuid>,
-    pub as_kind: Option<&'static str>,
-    pub finding_id: Option<Uuid>,
-    pub resource_id: Option<Uuid>,
-    pub fix_id: Option<Uuid>,
-    pub checks: Option<Vec<String>>,
-    pub severities: Option<Vec<&'static str>>,
-    pub account: Option<String>,
-    pub region: Option<String>,
-    pub source_id: Option<Uuid>,
-    pub resource_kind: Option<String>,
-    pub tag_key: Option<String>,
-    pub tag_value: Option<String>,
-    /// A regular expression.
-    pub name: Option<String>,
-    pub subject: Option<String>,
-}
-
-impl Condition {
-    /// The condition of a scope. `of_layer` knows the checks of a layer.
-    pub fn of(scope: &Scope, of_layer: impl Fn(Layer) -> Vec<String>) -> Self {
-        match scope {
-            Scope::Finding(id) => Self { finding_id: Some(id.0), ..Self::default() },
-            Scope::Resource(id) => Self { resource_id: Some(id.0), ..Self::default() },
-            Scope::Fix(id) => Self { fix_id: Some(id.0), ..Self::default() },
-            Scope::Filter(filter) => Self::of_filter(filter, of_layer),
+    pub fn ids(&self) -> Vec<Uuid> {
+        match self {
+            Self::Finding(id) => vec![id.0],
+            Self::Resource(id) => vec![id.0],
+            Self::Fix(id) => vec![id.0],
+            Self::Filter(line) => {
+                let words = filter::parse(line).map(|filter| filter.words).unwrap_or_default();
+                let values = words.iter().filter_map(|word| match &word.asks {
+                    Asks::Value(Field::Source, _, values) => Some(values),
+                    _ => None,
+                });
+                values.flatten().filter_map(|value| value.parse().ok()).collect()
+            }
         }
-    }
-
-    fn of_filter(filter: &Filter, of_layer: impl Fn(Layer) -> Vec<String>) -> Self {
-        let named = (!filter.checks.is_empty()).then(|| filter.checks.clone());
-        let checks = match (named, filter.layer.map(of_layer)) {
-            (Some(named), Some(layer)) => Some(named.into_iter().filter(|check| layer.contains(check)).collect()),
-            (named, layer) => named.or(layer),
-        };
-        let at_most = |most: Severity| Severity::ALL.into_iter().filter(move |one| *one <= most).map(Severity::as_str);
-        let (tag_key, tag_value) = filter.tag.clone().unzip();
-        Self {
-            checks,
-            severities: filter.severity_at_most.map(|most| at_most(most).collect()),
-            account: filter.account.clone(),
-            region: filter.region.clone(),
-            source_id: filter.source.map(|source| source.0),
-            resource_kind: filter.kind.clone(),
-            tag_key,
-            tag_value,
-            name: filter.name.as_deref().map(glob::regex),
-            subject: filter.subject.clone(),
-            ..Self::default()
-        }
-    }
-
-    /// The same, of an exception.
-    #[must_use]
-    pub fn named(self, exception: ExceptionId, kind: ExceptionKind) -> Self {
-        Self { exception_id: Some(exception.0), as_kind: Some(kind.as_str()), ..self }
-    }
-
-    /// Whether it depends on what may change of a resource without its findings changing.
-    #[must_use]
-    pub fn looks_at_resource(&self) -> bool {
-        self.tag_key.is_some() || self.name.is_some()
     }
 }
 
@@ -257,30 +136,12 @@ mod tests {
 
     #[test]
     fn a_scope_is_kept_as_it_was_written() {
-        let filter = Filter { layer: Some(Layer::Cloud), tag: Some(("env".into(), "dev".into())), ..Filter::default() };
-        let text = serde_json::to_string(&Scope::Filter(Box::new(filter.clone()))).unwrap();
-        assert_eq!(text, r#"{"filter":{"layer":"cloud","tag":["env","dev"]}}"#);
-        assert_eq!(serde_json::from_str::<Scope>(&text).unwrap(), Scope::Filter(Box::new(filter)));
-    }
-
-    #[test]
-    fn an_empty_filter_covers_nothing_at_all() {
-        assert!(Filter::default().check().is_err());
-        assert!(Filter { region: Some("r".repeat(201)), ..Filter::default() }.check().is_err());
-        assert!(Filter { region: Some("eu-west-1".into()), ..Filter::default() }.check().is_ok());
-    }
-
-    #[test]
-    fn checks_and_layer_together_leave_what_is_in_both() {
-        let filter = Filter {
-            checks: vec!["a".into(), "b".into()],
-            layer: Some(Layer::Cloud),
-            severity_at_most: Some(Severity::Medium),
-            ..Filter::default()
-        };
-        let condition = Condition::of(&Scope::Filter(Box::new(filter)), |_| vec!["b".into(), "c".into()]);
-        assert_eq!(condition.checks, Some(vec!["b".to_owned()]));
-        assert_eq!(condition.severities, Some(vec!["medium", "low"]));
+        let id = Uuid::from_u128(7);
+        let scope = Scope::Filter(format!("key:cloud source:{id},\"prod registry\""));
+        let text = serde_json::to_string(&scope).unwrap();
+        assert_eq!(text, format!(r#"{{"filter":"key:cloud source:{id},\"prod registry\""}}"#));
+        assert_eq!(serde_json::from_str::<Scope>(&text).unwrap(), scope);
+        assert_eq!((scope.ids(), Scope::Filter("severty:high".to_owned()).ids()), (vec![id], Vec::new()));
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! score = floor(100 · ΣW·h / ΣW). W and k come from the catalogue version and from nothing else, so a passing resource
 //! changes nothing, any new failure lowers the unrounded score, and 100 means that nothing is open.
 
+use crate::filter::Terms;
 use crate::fix::FixNature;
 use crate::path::Openings;
 use crate::risk::{Criticality, Exposure, severity_points};
 use crate::verdict::Severity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The loss at which a control's health is one half: one high finding in a private network of normal criticality.
 /// In the unit of [`crate::risk::Risk::loss`].
@@ -93,6 +95,9 @@ pub struct Weighing {
     /// What its checks open to an attacker; it weighs nothing in a score and is not kept with it.
     #[serde(skip)]
     pub openings: Openings,
+    /// What filters may say of its checks; kept with it as little.
+    #[serde(skip)]
+    pub terms: Arc<Terms>,
 }
 
 /// The sum of the losses of each check's open findings.

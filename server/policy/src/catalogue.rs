@@ -4,6 +4,7 @@ use crate::check::Check;
 use crate::engine::{CompileError, Compiled};
 use crate::framework::{Control, Framework};
 use include_dir::{Dir, DirEntry, include_dir};
+use plumbline_core::filter::{CheckTerms, FrameworkTerms, Terms};
 use plumbline_core::fix::FixNature;
 use plumbline_core::layer::Layer;
 use plumbline_core::path::Openings;
@@ -24,6 +25,7 @@ pub struct Catalogue {
     checks: BTreeMap<String, Arc<Compiled>>,
     frameworks: BTreeMap<String, Framework>,
     by_kind: BTreeMap<String, Vec<Arc<Compiled>>>,
+    terms: Arc<Terms>,
     version: String,
 }
 
@@ -78,6 +80,7 @@ impl Catalogue {
             checks: BTreeMap::new(),
             frameworks: BTreeMap::new(),
             by_kind: BTreeMap::new(),
+            terms: Arc::default(),
             version: version(&[checks, frameworks, rego]),
         };
         for (file, text) in checks {
@@ -91,6 +94,7 @@ impl Catalogue {
                 return Err(CatalogueError::Duplicate { file: file.clone(), id });
             }
         }
+        catalogue.terms = Arc::new(catalogue.read_terms());
         Ok(catalogue)
     }
 
@@ -175,7 +179,29 @@ impl Catalogue {
             parts,
             fixes: self.natures(),
             openings: self.openings(),
+            terms: self.terms.clone(),
         }
+    }
+
+    /// What filters may say of its checks.
+    #[must_use]
+    pub fn terms(&self) -> &Arc<Terms> {
+        &self.terms
+    }
+
+    fn read_terms(&self) -> Terms {
+        let check = |check: &Check| CheckTerms {
+            id: check.id.clone(),
+            title: check.title.clone(),
+            layer: check.layer,
+            kind: check.resource.clone(),
+            severity: check.severity,
+        };
+        let framework = |framework: &Framework| FrameworkTerms {
+            id: framework.id.clone(),
+            controls: framework.controls.iter().map(|control| (control.id.clone(), control.checks.clone())).collect(),
+        };
+        Terms { checks: self.checks().map(check).collect(), frameworks: self.frameworks().map(framework).collect() }
     }
 
     /// What its checks open to an attacker.

@@ -1,16 +1,25 @@
 //! Findings: one with its story, and where to find the lists.
 
 mod arms;
+mod checks;
 mod chosen;
 mod facets;
 mod filter;
+mod known;
 mod list;
+mod meaning;
+mod passing;
 mod way;
 
+pub(crate) use chosen::rows;
 pub use chosen::{MOST_CHOSEN, matching, ticked};
 pub use facets::{FacetCount, Facets, Total, facets, label_values, tag_keys, values};
 pub use filter::{Condition, FindingFilter, Search, What};
+pub(crate) use filter::{Rows, looked_label, narrowed, narrowed_rows};
+pub(crate) use known::Known;
 pub use list::{FindingRow, Order, counted_list, list};
+pub use meaning::{Reader, Refusal, checks_left, meaning};
+pub(crate) use meaning::{labels_of, lasting_meaning};
 
 /// The query of lines of a list, from a source that names the findings `f`; with its `where` still to come.
 macro_rules! rows_of {

@@ -16,7 +16,7 @@ pub enum Task {
     Collect { source_id: SourceId },
     /// Try a source's connection.
     Probe { source_id: SourceId },
-    /// End accepted risks whose time is over.
+    /// End exceptions whose time is over, and tell of those that end soon.
     EndExceptions,
     /// Hold the tenant's packages against advisories that changed.
     Match,

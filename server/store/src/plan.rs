@@ -9,7 +9,6 @@ use crate::error::StoreError;
 use crate::fix::{FixRow, fix_rows};
 use chrono::{DateTime, NaiveDate, Utc};
 use plumbline_core::id::{FixId, Mint, PersonId, PlanId, SourceId};
-use plumbline_core::risk::Exposure;
 use plumbline_core::score::Losses;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -186,35 +185,6 @@ pub async fn remove(tx: &mut TenantTx, plan: PlanId) -> Result<(), StoreError> {
         .execute(tx.conn())
         .await?;
     if done.rows_affected() == 0 { Err(StoreError::NotFound) } else { Ok(()) }
-}
-
-/// Open findings that an exception would take out: those of a check, of one exposure and source or of all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Excepted {
-    pub check: String,
-    pub exposure: Option<Exposure>,
-    pub source: Option<SourceId>,
-}
-
-/// How many open findings each of these is, and their loss; in the same order.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn excepted(tx: &mut TenantTx, all: &[Excepted]) -> Result<Vec<(i64, i64)>, StoreError> {
-    let rows = sqlx::query_as(
-        "select coalesce(sum(c.findings), 0)::bigint, coalesce(sum(c.loss), 0)::bigint
-         from unnest($2::text[], $3::text[], $4::uuid[]) with ordinality as e (check_id, exposure, source_id, place)
-         left join finding_counts c on c.tenant_id = $1 and c.check_id = e.check_id and c.state = 'open'
-             and (e.exposure is null or c.exposure = e.exposure) and (e.source_id is null or c.source_id = e.source_id)
-         group by e.place order by e.place",
-    )
-    .bind(tx.tenant().0)
-    .bind(all.iter().map(|one| one.check.clone()).collect::<Vec<_>>())
-    .bind(all.iter().map(|one| one.exposure.map(Exposure::as_str)).collect::<Vec<_>>())
-    .bind(all.iter().map(|one| one.source.map(|source| source.0)).collect::<Vec<_>>())
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
 }
 
 /// The most overdue findings of fixes that are counted.

@@ -33,7 +33,7 @@ use plumbline_policy::Catalogue;
 use plumbline_store::identity::session;
 use plumbline_store::job::{self, Lease, Task};
 use plumbline_store::seal::Keyring;
-use plumbline_store::{Database, StoreError, TenantTx, bill, reconcile};
+use plumbline_store::{Database, StoreError, TenantTx, bill, exception, reconcile};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -182,13 +182,13 @@ impl Worker {
         Ok(())
     }
 
-    /// Ends exceptions whose time is over, and comes back when the next one's is.
+    /// Ends exceptions whose time is over, tells of those that end soon, and comes back when there is more to do.
     async fn end_exceptions(&self, lease: &Lease) -> anyhow::Result<()> {
         let mut tx = self.database.tenant(lease.tenant).await?;
         job::fence(&mut tx, lease).await?;
-        reconcile::end_expired(&mut tx, &self.weighing, self.now()).await?;
+        reconcile::end_expired(&mut tx, &self.weighing, &self.mint).await?;
         job::finish(&mut tx, lease, self.now(), None).await?;
-        if let Some(next) = reconcile::next_expiry(&mut tx).await? {
+        if let Some(next) = exception::next_notice(&mut tx).await? {
             job::enqueue(&mut tx, &Task::EndExceptions, next, &self.mint).await?;
         }
         Ok(tx.commit().await?)

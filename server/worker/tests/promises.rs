@@ -218,8 +218,7 @@ async fn an_accepted_risk_leaves_the_net_score_and_expiry_brings_it_back(pool: P
 
     estate.clock.advance(chrono::TimeDelta::days(8));
     let mut tx = estate.database.tenant(estate.tenant).await.expect("a door");
-    let now = estate.worker.mint.now();
-    assert_eq!(reconcile::end_expired(&mut tx, &estate.worker.weighing, now).await.expect("ended"), 1);
+    assert_eq!(reconcile::end_expired(&mut tx, &estate.worker.weighing, &estate.worker.mint).await.expect("ended"), 1);
     tx.commit().await.expect("kept");
     assert_eq!(estate.posture().await.0.to_bits(), before.to_bits());
     assert_eq!(estate.open().await, ["a"]);

@@ -33,7 +33,7 @@ async fn a_filter_is_previewed_asked_for_and_approved_by_somebody_else(pool: PgP
     let app = TestApp::start(pool).await;
     three(&app).await;
     let (mut analyst, mut ciso) = (app.analyst().await, app.ciso().await);
-    let filter = [("pattern", "sandbox-*"), ("reason", WHY), ("days", "30"), ("as_kind", "accepted_risk")];
+    let filter = [("q", "resource:sandbox-*"), ("reason", WHY), ("days", "30"), ("as_kind", "accepted_risk")];
 
     let preview = [&filter[..], &[("step", "preview")]].concat();
     let shown = analyst.submit("/exceptions/new", "/exceptions", &preview).await;
@@ -71,7 +71,7 @@ async fn nobody_approves_their_own_unless_they_are_alone_and_an_owner_said_so(po
     let app = TestApp::start(pool).await;
     three(&app).await;
     let mut owner = app.owner().await;
-    let fields = [("account", "111122223333"), ("reason", WHY), ("days", "9"), ("step", "ask")];
+    let fields = [("q", "account:1111*"), ("reason", WHY), ("days", "9"), ("step", "ask")];
     let path = owner.submit("/exceptions/new", "/exceptions", &fields).await.location().to_owned();
 
     owner.submit(&path, &format!("{path}/approve"), &[]).await;
@@ -94,7 +94,7 @@ async fn a_request_is_refused_with_a_reason_or_withdrawn_by_who_made_it(pool: Pg
     let app = TestApp::start(pool).await;
     three(&app).await;
     let (mut analyst, mut ciso) = (app.analyst().await, app.ciso().await);
-    let fields = [("tag", "team=lab"), ("reason", WHY), ("days", "9"), ("step", "ask")];
+    let fields = [("q", "tag:team=lab"), ("reason", WHY), ("days", "9"), ("step", "ask")];
     let mut ask = async || analyst.submit("/exceptions/new", "/exceptions", &fields).await.location().to_owned();
     let (first, second) = (ask().await, ask().await);
 
@@ -114,7 +114,7 @@ async fn an_attachment_is_known_by_its_bytes_and_only_ever_downloaded(pool: PgPo
     let app = TestApp::start(pool).await;
     three(&app).await;
     let mut analyst = app.analyst().await;
-    let fields = [("subject", "CVE-2031-0001"), ("reason", WHY), ("days", "9"), ("step", "ask")];
+    let fields = [("q", "cve:CVE-2031-0001 source:production"), ("reason", WHY), ("days", "9"), ("step", "ask")];
 
     let odd = analyst.upload("/exceptions/new", "/exceptions", &fields, b"MZ\x90\0program").await;
     let huge = analyst.upload("/exceptions/new", "/exceptions", &fields, &vec![b'a'; (1 << 20) + 1]).await;
@@ -128,8 +128,8 @@ async fn an_attachment_is_known_by_its_bytes_and_only_ever_downloaded(pool: PgPo
     let renewed =
         analyst.get(&format!("/exceptions/new?renew={}", asked.location().trim_start_matches("/exceptions/"))).await;
     assert_eq!(
-        (renewed.texts("#reason"), renewed.attribute("#subject", "value")),
-        (vec![WHY.to_owned()], Some("CVE-2031-0001".to_owned()))
+        (renewed.texts("#reason"), renewed.attribute("#q", "value")),
+        (vec![WHY.to_owned()], Some("cve:CVE-2031-0001 source:Production".to_owned()))
     );
 }
 
@@ -139,12 +139,17 @@ async fn what_is_typed_wrongly_is_said_beside_its_field(pool: PgPool) {
     three(&app).await;
     let mut analyst = app.analyst().await;
 
-    let fields = [("tag", "lab"), ("reason", "short"), ("days", "366"), ("step", "ask")];
+    let fields = [("q", "tag:team severty:low"), ("reason", "short"), ("days", "366"), ("step", "ask")];
     let wrong = analyst.submit("/exceptions/new", "/exceptions", &fields).await;
     let nothing = analyst.submit("/exceptions/new", "/exceptions", &[("step", "preview")]).await;
 
     assert_eq!((wrong.status, wrong.texts(".field-error").len()), (422, 3), "{}", wrong.body);
-    assert_eq!(wrong.attribute("#tag", "value").as_deref(), Some("lab"));
+    assert_eq!(wrong.attribute("#q", "value").as_deref(), Some("tag:team severty:low"));
+    assert_eq!(wrong.attribute("button[name=instead]", "value").as_deref(), Some("tag:team severity:low"));
+    let mended = [&fields[..], &[("instead", "tag:team severity:low")]].concat();
+    let mended = analyst.submit("/exceptions/new", "/exceptions", &mended).await;
+    assert_eq!((mended.status, mended.texts("#reason")), (200, vec!["short".to_owned()]), "nothing typed is lost");
+    assert_eq!(mended.attribute("#q", "value").as_deref(), Some("tag:team severity:low"));
     assert!(nothing.texts(".field-error")[0].contains("at least one"));
     let (finding,): (uuid::Uuid,) =
         sqlx::query_as("select finding_id from findings limit 1").fetch_one(&app.pool).await.expect("a finding");
@@ -160,4 +165,53 @@ async fn what_is_typed_wrongly_is_said_beside_its_field(pool: PgPool) {
     assert!(over.status == 422 && over.texts(".flash-bad")[0].contains("is resolved"), "{}", over.body);
     let none = "/exceptions/new?finding=01900000-0000-7000-8000-000000000000";
     assert_eq!(analyst.get(none).await.status, 404);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_the_list_shows_is_asked_for_from_the_list(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    three(&app).await;
+    let mut analyst = app.analyst().await;
+
+    let list = analyst.get("/findings?q=exposure%3Aprivate+-tag%3Ateam").await;
+    let href = list.attribute("[data-accept]", "href").expect("a way to ask for it");
+    let form = analyst.get(&href).await;
+    assert_eq!(form.attribute("#q", "value").as_deref(), Some("exposure:private -tag:team"));
+    assert_eq!(form.texts(".figures .figure")[0], "1 finding", "{}", form.body);
+
+    for (word, reason) in [
+        ("state:open", "where its work stands"),
+        ("age%3E30d", "as time goes by"),
+        ("owner:me", "whose work it is"),
+        ("path:yes", "how other findings stand"),
+        ("sandbox", "Plain words"),
+        ("framework:none", "no framework"),
+        ("source:none", "no source"),
+    ] {
+        let said = analyst.get(&format!("/exceptions/new?q=exposure:private+{word}")).await;
+        assert!(said.status == 200 && said.texts("#scope-error")[0].contains(reason), "{word}: {}", said.body);
+        assert!(said.texts(".figures").is_empty());
+    }
+    let auditor = app.auditor().await.get("/findings").await;
+    assert_eq!(auditor.attribute("[data-accept]", "href"), None);
+    let words = analyst.get("/findings/complete?lasting=1&q=s&at=1").await;
+    assert!(words.body.contains("severity:") && !words.body.contains("state:"), "{}", words.body);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn one_that_ends_soon_is_renewed_from_the_register(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    three(&app).await;
+    let (mut analyst, mut ciso) = (app.analyst().await, app.ciso().await);
+    let fields = [("q", "source:Production tag:team"), ("reason", WHY), ("days", "9"), ("step", "ask")];
+    let path = analyst.submit("/exceptions/new", "/exceptions", &fields).await.location().to_owned();
+    assert!(analyst.get("/exceptions").await.attribute("td a[href*=renew]", "href").is_none());
+    ciso.submit(&path, &format!("{path}/approve"), &[]).await;
+
+    let register = analyst.get("/exceptions?standing=expiring").await;
+    assert_eq!(register.texts("tbody .cell-title"), ["What fits source:Production tag:team"], "{}", register.body);
+    let renew = register.attribute("td a[href*=renew]", "href").expect("a way to renew it");
+    let form = analyst.get(&renew).await;
+    assert_eq!(form.attribute("#q", "value").as_deref(), Some("source:Production tag:team"));
+    assert_eq!(app.auditor().await.get("/exceptions").await.attribute("td a[href*=renew]", "href"), None);
 }

@@ -29,12 +29,26 @@ async fn a_draft_shows_what_becomes_of_the_score_and_writes_nothing(pool: PgPool
     assert_eq!(fixed.texts(".figures .badge"), ["not reached"]);
     assert!(fixed.texts(".figures > div")[2].ends_with('1'), "{:?}", fixed.texts(".figures > div"));
 
-    let both = format!("/what-if?fix={}&except={}&target=100", estate.fix(check(0)), other.id);
+    let both = format!("/what-if?fix={}&except=check:{}&target=100", estate.fix(check(0)), other.id);
     let both = analyst.get(&both).await;
     assert_eq!(both.texts(".figures .badge"), ["reached"]);
     let figures = both.texts(".figures .figure");
     assert!(figures[0].ends_with("100.0") && !figures[1].ends_with("100.0"), "accepted risk stays gross: {figures:?}");
-    assert_eq!(both.texts(".list-line .button").len(), 2);
+    assert_eq!(both.texts(".list-line .button").len(), 3);
+    assert!(both.body.contains("turns no control"));
+
+    let drafted = format!("/what-if?fix={}&q=key:cloud+severity%3C%3Dcritical&target=100", estate.fix(check(0)));
+    let drafted = analyst.get(&drafted).await;
+    assert_eq!(drafted.texts("#outcome-title"), ["Then"], "what a fix and an exception both take is known");
+    assert_eq!(drafted.texts(".figures .figure")[0], figures[0]);
+    assert_eq!(drafted.texts(".list-line .cell-sub").last().map(String::as_str), Some("2 open findings"));
+    let wrong = format!("/what-if?fix={}&except=check:{}&q=overdue", estate.fix(check(0)), other.id);
+    let wrong = analyst.get(&wrong).await;
+    assert!(wrong.status == 200 && wrong.texts("#q-error")[0].contains("as time goes by"), "{}", wrong.body);
+    assert_eq!(
+        (wrong.attribute("#q", "value").as_deref(), wrong.texts(".list-line .button").len()),
+        (Some("overdue"), 3)
+    );
 
     let states: i64 = sqlx::query_scalar("select count(*) from findings where state <> 'open'")
         .fetch_one(&app.pool)

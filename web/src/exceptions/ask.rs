@@ -2,7 +2,7 @@
 
 mod form;
 
-use super::{href, scope_words, share};
+use super::{href, line_words, scope_words, share};
 use crate::call::{Call, Triage};
 use crate::error::WebError;
 use crate::frame::{Flash, Frame, Nav};
@@ -11,13 +11,12 @@ use crate::upload::Upload;
 use crate::{text, words};
 use actix_web::HttpResponse;
 use askama::Template;
-use form::{AskErrors, AskForm, Asked};
+use form::{AskErrors, AskForm, Asked, Wrong};
 use plumbline_core::exception::{ExceptionKind, Scope};
-use plumbline_core::layer::Layer;
-use plumbline_core::verdict::Severity;
 use plumbline_policy::Catalogue;
+use plumbline_store::StoreError;
 use plumbline_store::exception::{self, MOST, NewException, Preview};
-use plumbline_store::{StoreError, source};
+use plumbline_store::finding::Refusal;
 use serde_json::json;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -81,9 +80,6 @@ struct Page {
     thing: Option<String>,
     effect: Option<Effect>,
     kinds: [ExceptionKind; 2],
-    layers: [Layer; 6],
-    severities: [Severity; 4],
-    sources: Vec<(String, String)>,
     renews: Option<String>,
 }
 
@@ -93,30 +89,49 @@ async fn page<P>(
     errors: AskErrors,
     effect: Option<Effect>,
 ) -> Result<Page, WebError> {
-    let scope = form.scope().ok().filter(|scope| !matches!(scope, Scope::Filter(_)));
-    let thing = match &scope {
+    let thing = match form.thing().ok().flatten() {
         None => None,
         Some(scope) => {
-            let names = exception::names(&mut call.tx, std::iter::once(scope)).await?;
+            let names = exception::names(&mut call.tx, std::iter::once(&scope)).await?;
             if names.is_empty() {
                 return Err(WebError::NotFound);
             }
-            Some(scope_words(scope, &names, call.catalogue()))
+            Some(scope_words(&scope, &names, call.catalogue()))
         }
     };
-    let sources = source::names(&mut call.tx).await?;
     Ok(Page {
         frame: call.frame(Nav::Exceptions),
         thing,
         effect,
         errors,
         kinds: ExceptionKind::ALL,
-        layers: Layer::ALL,
-        severities: Severity::ALL,
-        sources: sources.into_iter().map(|row| (row.source_id.to_string(), row.name)).collect(),
         renews: (!form.renew.is_empty()).then(|| href(&form.renew)),
         form,
     })
+}
+
+/// What a form would cover, or what is wrong with it.
+async fn scope<P>(call: &mut Call<P>, form: &AskForm) -> Result<Result<Scope, Wrong>, WebError> {
+    match form.thing() {
+        Err(wrong) => return Ok(Err(wrong)),
+        Ok(Some(thing)) => return Ok(Ok(thing)),
+        Ok(None) => {}
+    }
+    let terms = call.catalogue().terms();
+    match exception::line(&mut call.tx, terms, &form.q).await {
+        Ok(line) => Ok(Ok(Scope::Filter(line))),
+        Err(Refusal::Mistake(mistake)) => Ok(Err(mistake.into())),
+        Err(Refusal::Store(error)) => Err(error.into()),
+    }
+}
+
+/// The form with what it would do, or with what is wrong of what it would cover.
+async fn previewed<P>(call: &mut Call<P>, form: AskForm) -> Result<Page, WebError> {
+    let (found, errors) = match scope(call, &form).await? {
+        Ok(scope) => (Some(effect(call, &scope).await?), AskErrors::default()),
+        Err(wrong) => (None, AskErrors { scope: Some(wrong), ..AskErrors::default() }),
+    };
+    page(call, form, errors, found).await
 }
 
 /// The empty form, or one filled in with what the address names.
@@ -124,13 +139,14 @@ async fn new(mut call: Call<Triage>) -> Result<HttpResponse, WebError> {
     let mut form = AskForm::of_address(&call.visit().here);
     if let Some(renewed) = form.renewed() {
         let row = exception::get(&mut call.tx, renewed).await?;
-        form = AskForm::renewing(&row);
+        let names = exception::names(&mut call.tx, std::iter::once(&row.scope.0)).await?;
+        form = AskForm::renewing(&row, |line| line_words(line, &names));
     }
-    let effect = match form.scope() {
-        Ok(scope) => Some(effect(&mut call, &scope).await?),
-        Err(_) => None,
+    let page = if form.is_blank() {
+        page(&mut call, form, AskErrors::default(), None).await?
+    } else {
+        previewed(&mut call, form).await?
     };
-    let page = page(&mut call, form, AskErrors::default(), effect).await?;
     call.page(&page)
 }
 
@@ -143,15 +159,13 @@ pub(super) async fn effect<P>(call: &mut Call<P>, scope: &Scope) -> Result<Effec
 
 async fn ask(mut call: Call<Triage>, form: Upload<AskForm>) -> Result<HttpResponse, WebError> {
     let Upload { typed, file } = form;
+    let typed = typed.mended();
     if typed.step == "preview" {
-        let (effect, errors) = match typed.scope() {
-            Ok(scope) => (Some(effect(&mut call, &scope).await?), AskErrors::default()),
-            Err(words) => (None, AskErrors { scope: Some(words), ..AskErrors::default() }),
-        };
-        let page = page(&mut call, typed, errors, effect).await?;
+        let page = previewed(&mut call, typed).await?;
         return call.page(&page);
     }
-    let asked = match typed.read(&file) {
+    let scope = scope(&mut call, &typed).await?;
+    let asked = match typed.read(scope, &file) {
         Ok(asked) => asked,
         Err(errors) => return refused(call, typed, errors).await,
     };

@@ -116,7 +116,8 @@ async fn reopen(
         exception::end(&mut call.tx, *exception, by, now).await?;
         call.record("exception.ended", &exception.to_string(), json!({ "finding": id })).await?;
     }
-    let back = reconcile::lift(&mut call.tx, &ids, Some(by), &weighing, now).await?;
+    let mint = call.visit().state.mint.clone();
+    let back = reconcile::lift(&mut call.tx, &ids, Some(by), &weighing, &mint).await?;
     let said = if back > 0 {
         "Its exception is ended. The finding is open."
     } else {

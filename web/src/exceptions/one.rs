@@ -112,7 +112,7 @@ fn thing(scope: &Scope) -> Option<String> {
         Scope::Finding(id) => Some(format!("/findings/{id}")),
         Scope::Resource(id) => Some(format!("/resources/{id}")),
         Scope::Fix(id) => Some(format!("/fixes/{id}")),
-        Scope::Filter(_) => None,
+        Scope::Filter(line) => Some(crate::findings::href_of(&format!("{line} state:open,accepted"))),
     }
 }
 
@@ -252,7 +252,8 @@ async fn end(
     reconcile::try_lock(&mut call.tx).await?;
     exception::end(&mut call.tx, id, by, now).await?;
     let weighing = call.catalogue().weighing();
-    let back = reconcile::lift(&mut call.tx, &[id], Some(by), &weighing, now).await?;
+    let mint = call.visit().state.mint.clone();
+    let back = reconcile::lift(&mut call.tx, &[id], Some(by), &weighing, &mint).await?;
     call.record("exception.ended", &id.to_string(), json!({ "findings": back })).await?;
     let back = text::plural(i64::try_from(back).unwrap_or(i64::MAX), "finding");
     call.done(&href(id), Flash::good(format!("It is ended, and {back} came back."))).await

@@ -84,13 +84,14 @@ struct Completions {
 type Value = (String, String);
 
 pub(super) async fn complete(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
-    let (mut typed, mut at) = (String::new(), usize::MAX);
+    let (mut typed, mut at, mut lasting) = (String::new(), usize::MAX, false);
     // As it was typed, with its spaces.
     let here = call.visit().here.clone();
     let line = here.split_once('?').map_or("", |(_, line)| line);
     for (key, value) in url::form_urlencoded::parse(line.as_bytes()) {
         match key.as_ref() {
             "q" if value.len() <= 1000 && !value.contains('\0') => typed = value.into_owned(),
+            "lasting" => lasting = true,
             "at" => at = value.parse().unwrap_or(usize::MAX),
             _ => {}
         }
@@ -98,7 +99,7 @@ pub(super) async fn complete(mut call: Call<ReadPosture>) -> Result<HttpResponse
     let at = bytes(&typed, at);
     let place = Place::of(&typed, at);
     let values = match place.field {
-        None => names(place.begins),
+        None => names(place.begins, lasting),
         Some(field) => values(&mut call, field, place.begins).await?,
     };
     let is_name = place.field.is_none();
@@ -125,13 +126,14 @@ fn printed(field: Field, value: &str) -> String {
     word.split_once(':').map_or_else(String::new, |(_, value)| value.to_owned())
 }
 
-/// The fields whose names begin so.
-fn names(begins: &str) -> Vec<Value> {
+/// The fields whose names begin so; of an exception, those that it may have.
+fn names(begins: &str, lasting: bool) -> Vec<Value> {
     let begins = begins.to_lowercase();
     if begins.is_empty() {
         return Vec::new();
     }
-    let named = FIELDS.iter().filter(|info| info.word.starts_with(&begins));
+    let taken = |field: Field| !lasting || field.passing().is_none();
+    let named = FIELDS.iter().filter(|info| info.word.starts_with(&begins) && taken(info.field));
     let typed = |info: &plumbline_core::filter::FieldInfo| match info.shape {
         Shape::Flag => info.word.to_owned(),
         Shape::Length { .. } if info.field == Field::Due => format!("{}<", info.word),
@@ -220,6 +222,13 @@ mod tests {
         assert_eq!((done.line.as_str(), done.at), ("source:\"prod registry\" key:images", 22));
         let name = put("é sev", 6, &Place::of("é sev", 6), ("severity:".to_owned(), String::new()), true);
         assert_eq!((name.line.as_str(), name.at), ("é severity:", 11));
+    }
+
+    #[test]
+    fn an_exception_is_offered_lasting_words_alone() {
+        let named = |lasting| names("s", lasting).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(named(true), ["severity:", "source:"]);
+        assert!(named(false).contains(&"state:".to_owned()));
     }
 
     #[test]

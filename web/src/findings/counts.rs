@@ -1,6 +1,5 @@
 //! The sums behind the facets of the list.
 
-use super::checks::checks_of;
 use super::query::{FACETS, Query};
 use crate::facets::{self, Chip, Choice};
 use crate::{text, words};
@@ -47,7 +46,8 @@ impl Counts {
             .collect();
         let mut left = BTreeMap::new();
         for facet in [Field::Check, Field::Severity, Field::Key] {
-            left.insert(facet, checks_of(tx, catalogue, &query.filter, &[facet]).await?.into_iter().collect());
+            let checks = finding::checks_left(tx, catalogue.terms(), &query.filter, &[facet]).await?;
+            left.insert(facet, checks.into_iter().collect());
         }
         // Sums are kept by check and not by resource: they are exact for a search that found only checks.
         let of_resources = filter.search.as_ref().is_some_and(|search| !search.resources.is_empty());

@@ -93,17 +93,7 @@ impl Query {
 
     /// The values chosen of one field.
     pub(super) fn chosen(&self, field: Field) -> Vec<String> {
-        if field == Field::State && !self.filter.has(field) && !self.filter.has(Field::Stage) {
-            return vec!["open".to_owned()];
-        }
-        let mut values = self.filter.chosen(field);
-        if field == Field::State && values.iter().any(|value| value == ANY) {
-            values.retain(|value| value != ANY);
-            if values.len() == 3 {
-                values.clear();
-            }
-        }
-        values
+        if field == Field::State { self.filter.states() } else { self.filter.chosen(field) }
     }
 
     /// Whether anything narrows the list beside the state.

@@ -2,15 +2,14 @@
 
 use crate::triage::settings::{self, Fields};
 use crate::words;
-use plumbline_core::id::{FixId, SourceId};
-use plumbline_core::risk::Exposure;
+use plumbline_core::id::FixId;
 use plumbline_core::triage::sla::Policy;
-use plumbline_policy::Catalogue;
-use plumbline_store::plan::Excepted;
 use url::form_urlencoded;
 
-/// Fixes and exceptions that one draft holds at most.
+/// Fixes that one draft holds at most.
 const MOST: usize = 200;
+/// And exceptions, each of which is looked up.
+const MOST_EXCEPTIONS: usize = 20;
 /// Letters of a field of days that are carried.
 const LONGEST: usize = 40;
 
@@ -18,26 +17,25 @@ const LONGEST: usize = 40;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Draft {
     pub(super) fixes: Vec<FixId>,
-    pub(super) exceptions: Vec<Excepted>,
+    /// A filter each.
+    pub(super) exceptions: Vec<String>,
+    /// What was typed to become one more.
+    pub(super) typed: String,
     /// Days as they were typed, by the fields of the terms; of the terms that are not to stay as they are.
     pub(super) days: Fields,
     pub(super) target: Option<i32>,
 }
 
 impl Draft {
-    /// Reads an address. What makes no sense is left out. `except` holds an exception whole; the form adds one by `check`,
-    /// `exposure` and `source`.
-    pub(super) fn parse(address: &str, catalogue: &Catalogue) -> Self {
+    /// Reads an address. What makes no sense is left out. `except` holds the filter of an exception; the form adds one as `q`.
+    pub(super) fn parse(address: &str) -> Self {
         let mut draft = Self::default();
         let terms = settings::fields(&Policy::default());
-        let (mut check, mut exposure, mut source) = (None, None, None);
         for (key, value) in words::query(address) {
             match key.as_ref() {
                 "fix" => draft.add_fix(value.parse().ok()),
-                "except" => draft.add(exception(&value).filter(|one| catalogue.check(&one.check).is_some())),
-                "check" => check = catalogue.check(&value).map(|check| check.id.clone()),
-                "exposure" => exposure = Exposure::parse(&value),
-                "source" => source = value.parse().ok(),
+                "except" => draft.add(value),
+                "q" => draft.typed = value,
                 "target" => draft.target = value.parse().ok().filter(|target| (1..=100).contains(target)),
                 name if terms.contains_key(name) => {
                     draft.days.insert(name.to_owned(), value.chars().take(LONGEST).collect());
@@ -45,7 +43,6 @@ impl Draft {
                 _ => {}
             }
         }
-        draft.add(check.map(|check| Excepted { check, exposure, source }));
         draft
     }
 
@@ -55,9 +52,9 @@ impl Draft {
         }
     }
 
-    fn add(&mut self, one: Option<Excepted>) {
-        if let Some(one) = one.filter(|one| self.exceptions.len() < MOST && !self.exceptions.contains(one)) {
-            self.exceptions.push(one);
+    pub(super) fn add(&mut self, line: String) {
+        if self.exceptions.len() < MOST_EXCEPTIONS && !self.exceptions.contains(&line) {
+            self.exceptions.push(line);
         }
     }
 
@@ -76,7 +73,7 @@ impl Draft {
     /// What a form that changes the draft carries of it, terms aside.
     pub(super) fn hidden(&self) -> Vec<(&'static str, String)> {
         let fixes = self.fixes.iter().map(|fix| ("fix", fix.to_string()));
-        fixes.chain(self.exceptions.iter().map(|one| ("except", word(one)))).collect()
+        fixes.chain(self.exceptions.iter().map(|line| ("except", line.clone()))).collect()
     }
 
     pub(super) fn href(&self) -> String {
@@ -99,54 +96,27 @@ impl Draft {
     }
 }
 
-/// `check`, `check~internet`, `check~~source` or `check~internet~source`.
-fn exception(word: &str) -> Option<Excepted> {
-    let mut parts = word.split('~');
-    let check = parts.next()?.to_owned();
-    let exposure = match parts.next().unwrap_or_default() {
-        "" => None,
-        word => Some(Exposure::parse(word)?),
-    };
-    let source: Option<SourceId> = match parts.next() {
-        None => None,
-        Some(id) => Some(id.parse().ok()?),
-    };
-    Some(Excepted { check, exposure, source })
-}
-
-fn word(one: &Excepted) -> String {
-    let exposure = one.exposure.map_or("", Exposure::as_str);
-    match (one.exposure, one.source) {
-        (None, None) => one.check.clone(),
-        (_, None) => format!("{}~{exposure}", one.check),
-        (_, Some(source)) => format!("{}~{exposure}~{source}", one.check),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_address_comes_back_from_what_it_says() {
-        let catalogue = Catalogue::builtin();
-        let check = &catalogue.checks().next().expect("a check").id;
         let id = "01900000-0000-7000-8000-000000000000";
-        let address =
-            format!("/what-if?fix={id}&except={check}&except={check}%7Einternet&except={check}%7E%7E{id}&target=85");
-        let draft = Draft::parse(&address, catalogue);
-        assert_eq!((draft.fixes.len(), draft.exceptions.len(), draft.href()), (1, 3, address));
-        let days = Draft::parse("/what-if?critical_internet=2&low_none=&medium_attic=1", catalogue);
+        let address = format!("/what-if?fix={id}&except=key%3Acloud&except=severity%3C%3Dlow+tag%3Aa%3Db&target=85");
+        let draft = Draft::parse(&format!("{address}&except=key%3Acloud"));
+        assert_eq!((draft.fixes.len(), draft.exceptions.len(), draft.href()), (1, 2, address));
+        let mut added = Draft::parse(&format!("{}&q=region%3Ax", draft.href()));
+        let typed = std::mem::take(&mut added.typed);
+        added.add(typed);
+        assert_eq!(added.without_exception(2), draft);
+        let days = Draft::parse("/what-if?critical_internet=2&low_none=&medium_attic=1");
         assert_eq!((days.href().as_str(), days.is_empty()), ("/what-if?critical_internet=2&low_none=", false));
-        let added = Draft::parse(&format!("{}&check={check}&exposure=none&source=", draft.href()), catalogue);
-        assert_eq!(added.exceptions.len(), 4);
-        assert_eq!(added.without_exception(3), draft);
     }
 
     #[test]
     fn nonsense_is_left_out() {
-        let draft =
-            Draft::parse("/what-if?fix=1&except=none_such&except=a~b~c&target=900&check=x", Catalogue::builtin());
+        let draft = Draft::parse("/what-if?fix=1&target=900&colour=red");
         assert!(draft.is_empty());
         assert_eq!(draft.href(), "/what-if");
     }

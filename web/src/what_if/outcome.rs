@@ -7,7 +7,8 @@ use chrono::DateTime;
 use plumbline_core::layer::Layer;
 use plumbline_core::score::{Losses, Weighing, score};
 use plumbline_policy::{Catalogue, Control, Framework};
-use plumbline_store::plan::{Excepted, MOST_OVERDUE, Removals};
+use plumbline_store::exception::Thought;
+use plumbline_store::plan::{MOST_OVERDUE, Removals};
 use plumbline_store::posture::CheckState;
 use std::collections::BTreeMap;
 
@@ -21,44 +22,26 @@ pub(super) struct Taken {
     fixed: Losses,
     /// By fixes and exceptions together, of the net loss.
     net: Losses,
-    /// Whether both take from the same check, where it is not known whether they take the same; what is taken at least counts.
-    pub(super) meet: bool,
 }
 
 impl Taken {
-    pub(super) fn of(
-        exceptions: &[Excepted],
-        counts: &[(i64, i64)],
-        removals: &Removals,
-        states: &BTreeMap<String, CheckState>,
-    ) -> Self {
-        let mut taken = Self::default();
-        for (check, loss) in removals.values().flatten() {
-            *taken.fixed.entry(check.clone()).or_default() += loss;
+    pub(super) fn of(removals: &Removals, thought: &Thought) -> Self {
+        let fixed = fixed(removals);
+        let mut net = fixed.clone();
+        for (check, loss) in &thought.taken {
+            *net.entry(check.clone()).or_default() += loss;
         }
-        taken.net = taken.fixed.clone();
-        let mut by_check: BTreeMap<&str, Vec<(&Excepted, i64)>> = BTreeMap::new();
-        for (one, (_, loss)) in exceptions.iter().zip(counts) {
-            by_check.entry(&one.check).or_default().push((one, *loss));
-        }
-        for (check, all) in by_check {
-            let open = states.get(check).map_or(0, |state| state.net_loss);
-            let excepted = union(&all).min(open);
-            let fixed = taken.fixed.get(check).copied().unwrap_or(0);
-            taken.meet |= fixed > 0 && excepted > 0 && excepted < open && fixed < open;
-            taken.net.insert(check.to_owned(), fixed.max(excepted));
-        }
-        taken
+        Self { fixed, net }
     }
 }
 
-/// What exceptions of one check take together, at least: the sum where they are of different exposures.
-fn union(all: &[(&Excepted, i64)]) -> i64 {
-    let apart = all.iter().enumerate().all(|(at, (one, _))| {
-        one.exposure.is_some() && all[..at].iter().all(|(other, _)| other.exposure != one.exposure)
-    });
-    let losses = all.iter().map(|(_, loss)| *loss);
-    if apart { losses.sum() } else { losses.max().unwrap_or(0) }
+/// What fixes take of each check.
+pub(super) fn fixed(removals: &Removals) -> Losses {
+    let mut fixed = Losses::new();
+    for (check, loss) in removals.values().flatten() {
+        *fixed.entry(check.clone()).or_default() += loss;
+    }
+    fixed
 }
 
 /// A score now and then.
@@ -205,28 +188,17 @@ fn framework_of(
 mod tests {
     use super::*;
     use plumbline_core::id::FixId;
-    use plumbline_core::risk::Exposure;
 
     fn state(id: &str, loss: i64, net_loss: i64) -> (String, CheckState) {
         (id.to_owned(), CheckState { check_id: id.to_owned(), loss, net_loss, failed: 1, ..CheckState::default() })
     }
 
-    fn except(check: &str, exposure: Option<Exposure>) -> Excepted {
-        Excepted { check: check.to_owned(), exposure, source: None }
-    }
-
     #[test]
-    fn what_both_take_counts_once() {
-        let states = BTreeMap::from([state("a", 1000, 1000), state("b", 500, 500)]);
-        let removals = Removals::from([(FixId(uuid::Uuid::nil()), Losses::from([("a".to_owned(), 400)]))]);
-        let of = |all: &[Excepted], counts: &[(i64, i64)]| Taken::of(all, counts, &removals, &states);
-
-        let whole = of(&[except("a", None)], &[(3, 1000)]);
-        assert_eq!((whole.net["a"], whole.fixed["a"], whole.meet), (1000, 400, false));
-        let part = of(&[except("a", Some(Exposure::Internet))], &[(1, 300)]);
-        assert_eq!((part.net["a"], part.meet), (400, true));
-        let apart = [except("b", Some(Exposure::Internet)), except("b", Some(Exposure::None))];
-        assert_eq!(of(&apart, &[(1, 200), (1, 100)]).net["b"], 300);
+    fn exceptions_take_of_the_net_loss_alone() {
+        let of = |loss| Losses::from([("a".to_owned(), loss)]);
+        let removals = Removals::from([(FixId(uuid::Uuid::nil()), of(400))]);
+        let taken = Taken::of(&removals, &Thought { taken: of(300), ..Thought::default() });
+        assert_eq!((taken.net["a"], taken.fixed["a"]), (700, 400));
     }
 
     #[test]

@@ -161,8 +161,8 @@ pub const FIELDS: [FieldInfo; 26] = [
     info(
         Field::Resource,
         "resource",
-        ANY_TEXT,
-        "Its resource: the beginning of the name, or the whole identifier",
+        PATTERN,
+        "Its resource: the beginning of the name, a pattern of all of it, or the whole identifier",
         "resource:web-",
     ),
     info(Field::Cve, "cve", ANY_TEXT, "Which of several failures it is, such as a flaw", "cve:CVE-2031-0001"),
@@ -174,6 +174,34 @@ impl Field {
     #[must_use]
     pub fn info(self) -> &'static FieldInfo {
         FIELDS.iter().find(|info| info.field == self).unwrap_or(&FIELDS[0])
+    }
+
+    /// Why it says nothing lasting of a finding, so that an exception cannot be made of it; none where it does.
+    #[must_use]
+    pub fn passing(self) -> Option<&'static str> {
+        match self {
+            Self::State | Self::Stage => Some("where its work stands"),
+            Self::Age | Self::Due | Self::Overdue => Some("what changes as time goes by"),
+            Self::Owner | Self::Team | Self::Unassigned => Some("whose work it is, which others change"),
+            Self::Path => Some("how other findings stand, which changes with these"),
+            Self::Severity
+            | Self::Key
+            | Self::Exposure
+            | Self::Criticality
+            | Self::Likelihood
+            | Self::Blast
+            | Self::Check
+            | Self::Framework
+            | Self::Control
+            | Self::Source
+            | Self::Account
+            | Self::Region
+            | Self::Kind
+            | Self::Namespace
+            | Self::Tag
+            | Self::Resource
+            | Self::Cve => None,
+        }
     }
 
     /// As it is typed.

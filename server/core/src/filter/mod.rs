@@ -5,10 +5,14 @@
 //! [`parse`] reads a line, and what [`Filter`] prints is read as the same filter again.
 
 mod field;
+mod lasting;
 mod parse;
+mod terms;
 
 pub use field::{FIELDS, Field, FieldInfo, STAGES, Shape, hours, nearest};
+pub use lasting::lasting;
 pub use parse::{Mistake, parse};
+pub use terms::{CheckTerms, FrameworkTerms, Terms};
 
 use std::fmt;
 
@@ -143,6 +147,22 @@ impl Filter {
             _ => None,
         });
         named.flatten().collect()
+    }
+
+    /// The states that it leaves, of which nothing said means what is open. Empty for all.
+    #[must_use]
+    pub fn states(&self) -> Vec<String> {
+        if !self.has(Field::State) && !self.has(Field::Stage) {
+            return vec!["open".to_owned()];
+        }
+        let mut values = self.chosen(Field::State);
+        if let Some(any) = values.iter().position(|value| value == "any") {
+            values.remove(any);
+            if values.len() == 3 {
+                values.clear();
+            }
+        }
+        values
     }
 
     /// The same with exactly these values of a field; none for nothing said of it.

@@ -18,19 +18,37 @@ pub struct Mistake {
     pub instead: Option<String>,
 }
 
+impl Mistake {
+    /// Of the word at a place, with what would be understood in its place.
+    pub(super) fn of(typed: &str, at: Range<usize>, says: String, nearest: Option<&str>) -> Self {
+        let word = typed.get(at.clone()).unwrap_or("").to_owned();
+        let before = typed.get(..at.start).unwrap_or("");
+        let after = typed.get(at.end..).unwrap_or("");
+        let instead = nearest.map(|nearest| format!("{before}{nearest}{after}"));
+        Self { at, word, says, instead }
+    }
+}
+
 /// Reads a filter.
 ///
 /// # Errors
 /// At the first word that is not understood.
 pub fn parse(typed: &str) -> Result<Filter, Mistake> {
+    Ok(Filter { words: placed(typed)?.into_iter().map(|(_, word)| word).collect() })
+}
+
+/// The words of a filter, each with where it stands.
+pub(super) fn placed(typed: &str) -> Result<Vec<(Range<usize>, Word)>, Mistake> {
     let mut reader = Reader { typed, at: 0 };
     let mut words = Vec::new();
     loop {
         reader.skip(char::is_whitespace);
         if reader.rest().is_empty() {
-            return Ok(Filter { words });
+            return Ok(words);
         }
-        words.push(reader.word()?);
+        let start = reader.at;
+        let word = reader.word()?;
+        words.push((start..reader.at, word));
     }
 }
 
@@ -61,11 +79,7 @@ impl<'a> Reader<'a> {
     }
 
     fn mistake(&self, at: Range<usize>, says: String, nearest: Option<&str>) -> Mistake {
-        let word = self.typed.get(at.clone()).unwrap_or("").to_owned();
-        let before = self.typed.get(..at.start).unwrap_or("");
-        let after = self.typed.get(at.end..).unwrap_or("");
-        let instead = nearest.map(|nearest| format!("{before}{nearest}{after}"));
-        Mistake { at, word, says, instead }
+        Mistake::of(self.typed, at, says, nearest)
     }
 
     fn word(&mut self) -> Result<Word, Mistake> {

@@ -1,6 +1,6 @@
 //! What is decided of exceptions: approved, refused, withdrawn, ended.
 
-use super::four_eyes::notify_asker;
+use super::told::{notice_at, tell_asker};
 use super::{Exception, four_eyes, get, tell_finding};
 use crate::door::TenantTx;
 use crate::error::StoreError;
@@ -20,6 +20,30 @@ async fn waiting(tx: &mut TenantTx, exception: ExceptionId) -> Result<Exception,
         return Ok(found);
     }
     Err(StoreError::Conflict("This exception no longer waits for approval.".to_owned()))
+}
+
+/// Writes what became of one that waited: its state, what was said to it, and whether its own asker approved it.
+async fn decide(
+    tx: &mut TenantTx,
+    exception: ExceptionId,
+    by: Option<PersonId>,
+    (state, said, own): (&str, &str, bool),
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update exceptions set state = $3, approved_by = $4, decided_at = $5, decision = $6, two_eyes = $7
+         where tenant_id = $1 and exception_id = $2",
+    )
+    .bind(tx.tenant().0)
+    .bind(exception.0)
+    .bind(state)
+    .bind(by.map(|by| by.0))
+    .bind(now)
+    .bind(said)
+    .bind(own)
+    .execute(tx.conn())
+    .await?;
+    Ok(())
 }
 
 /// Approves an exception. The caller has the reconcile put it in force.
@@ -42,20 +66,10 @@ pub async fn approve(
             "Nobody approves what they asked for themselves. Another owner or CISO decides.".to_owned(),
         ));
     }
-    sqlx::query(
-        "update exceptions set state = 'in_force', approved_by = $3, decided_at = $4, two_eyes = $5
-         where tenant_id = $1 and exception_id = $2",
-    )
-    .bind(tx.tenant().0)
-    .bind(exception.0)
-    .bind(by.0)
-    .bind(now)
-    .bind(own)
-    .execute(tx.conn())
-    .await?;
-    job::enqueue(tx, &Task::EndExceptions, found.expires_at, mint).await?;
+    decide(tx, exception, Some(by), ("in_force", "", own), now).await?;
+    job::enqueue(tx, &Task::EndExceptions, notice_at(now, found.expires_at), mint).await?;
     if !own {
-        notify_asker(tx, exception, "is approved", mint).await?;
+        tell_asker(tx, exception, "is approved", mint).await?;
     }
     Ok(found)
 }
@@ -72,19 +86,9 @@ pub async fn refuse(
     mint: &Mint,
 ) -> Result<Exception, StoreError> {
     let (now, found) = (mint.now(), waiting(tx, exception).await?);
-    sqlx::query(
-        "update exceptions set state = 'refused', approved_by = $3, decided_at = $4, decision = $5
-         where tenant_id = $1 and exception_id = $2",
-    )
-    .bind(tx.tenant().0)
-    .bind(exception.0)
-    .bind(by.0)
-    .bind(now)
-    .bind(why)
-    .execute(tx.conn())
-    .await?;
+    decide(tx, exception, Some(by), ("refused", why, false), now).await?;
     tell_finding(tx, exception, "exception_refused", Some(by), now).await?;
-    notify_asker(tx, exception, "is refused", mint).await?;
+    tell_asker(tx, exception, "is refused", mint).await?;
     Ok(found)
 }
 
@@ -102,14 +106,7 @@ pub async fn withdraw(
     if found.requested_by != by.0 {
         return Err(StoreError::Conflict("Only who asked for it takes it back.".to_owned()));
     }
-    sqlx::query(
-        "update exceptions set state = 'withdrawn', decided_at = $3 where tenant_id = $1 and exception_id = $2",
-    )
-    .bind(tx.tenant().0)
-    .bind(exception.0)
-    .bind(now)
-    .execute(tx.conn())
-    .await?;
+    decide(tx, exception, None, ("withdrawn", "", false), now).await?;
     Ok(found)
 }
 

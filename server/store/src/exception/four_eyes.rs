@@ -1,12 +1,10 @@
-//! Whether one person's approval of their own request counts, and who should hear of a request.
+//! Whether one person's approval of their own request counts.
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
-use crate::inbox::{self, Kind, Notice};
 use chrono::{DateTime, Utc};
-use plumbline_core::id::{ExceptionId, Mint, PersonId};
+use plumbline_core::id::PersonId;
 use plumbline_core::role::{Permission, Role};
-use uuid::Uuid;
 
 /// How a tenant approves exceptions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +23,7 @@ impl FourEyes {
     }
 }
 
-fn approving() -> Vec<&'static str> {
+pub(super) fn approving() -> Vec<&'static str> {
     Role::ALL.into_iter().filter(|role| role.may(Permission::ApproveException)).map(Role::as_str).collect()
 }
 
@@ -67,55 +65,4 @@ pub async fn set_four_eyes(tx: &mut TenantTx, on: bool, by: PersonId, now: DateT
     .execute(tx.conn())
     .await?;
     Ok(())
-}
-
-/// Tells everybody who may approve an exception that it waits for them.
-pub(super) async fn notify_approvers(tx: &mut TenantTx, exception: ExceptionId, mint: &Mint) -> Result<(), StoreError> {
-    let told = sqlx::query_as(
-        "select m.person_id, p.name || ' asks for an exception: ' || regexp_replace(left(e.reason, 120), '\\s+', ' ', 'g')
-         from members m
-         join exceptions e on e.tenant_id = $1 and e.exception_id = $2
-         join people p on p.person_id = e.requested_by
-         where m.tenant_id = $1 and m.role = any($3) and m.person_id <> e.requested_by",
-    )
-    .bind(tx.tenant().0)
-    .bind(exception.0)
-    .bind(approving())
-    .fetch_all(tx.conn())
-    .await?;
-    tell(tx, Kind::ExceptionAsked, exception, told, mint).await
-}
-
-/// Tells whoever asked for an exception what became of it.
-pub(super) async fn notify_asker(
-    tx: &mut TenantTx,
-    exception: ExceptionId,
-    became: &str,
-    mint: &Mint,
-) -> Result<(), StoreError> {
-    let told = sqlx::query_as(
-        "select requested_by, 'Your exception ' || $3 || ': ' || regexp_replace(left(reason, 120), '\\s+', ' ', 'g')
-         from exceptions where tenant_id = $1 and exception_id = $2",
-    )
-    .bind(tx.tenant().0)
-    .bind(exception.0)
-    .bind(became)
-    .fetch_all(tx.conn())
-    .await?;
-    tell(tx, Kind::Exception, exception, told, mint).await
-}
-
-/// Tells each of these people a sentence of their own.
-async fn tell(
-    tx: &mut TenantTx,
-    kind: Kind,
-    exception: ExceptionId,
-    told: Vec<(Uuid, String)>,
-    mint: &Mint,
-) -> Result<(), StoreError> {
-    let link = format!("/exceptions/{exception}");
-    let notice = |(person, subject)| Notice { person: PersonId(person), subject, link: link.clone() };
-    let notices: Vec<Notice> = told.into_iter().map(notice).collect();
-    inbox::tell_many(tx, kind, &notices, mint.now()).await?;
-    inbox::wake(tx, mint).await
 }

@@ -3,17 +3,24 @@
 //! What is written here says who may leave what out. The findings themselves and all sums are moved by the reconcile, in
 //! the same transaction.
 
-pub(crate) mod condition;
 mod decision;
 mod four_eyes;
 mod preview;
 mod register;
+pub(crate) mod scope;
+mod thought;
+mod told;
 
 pub use decision::{approve, end, refuse, withdraw};
-use four_eyes::notify_approvers;
 pub use four_eyes::{FourEyes, four_eyes, set_four_eyes};
 pub use preview::{MOST, Preview, preview};
 pub use register::{Counts, EXPIRING, MANY, MUCH, Names, Standing, counts, covered, list, names};
+pub use scope::{line, line_words};
+pub(crate) use thought::covered_by;
+pub use thought::{Thought, in_thought};
+pub use told::next_notice;
+use told::tell_approvers;
+pub(crate) use told::{tell_ended, tell_expiring};
 
 use crate::door::TenantTx;
 use crate::error::StoreError;
@@ -220,7 +227,7 @@ pub async fn ask(tx: &mut TenantTx, new: NewException<'_>, mint: &Mint) -> Resul
         .await?;
     }
     tell_finding(tx, id, "exception_asked", Some(new.by), mint.now()).await?;
-    notify_approvers(tx, id, mint).await?;
+    tell_approvers(tx, id, mint).await?;
     Ok(id)
 }
 
@@ -239,10 +246,7 @@ async fn exists(tx: &mut TenantTx, scope: &Scope) -> Result<(), StoreError> {
         Scope::Finding(id) => ("select 1 from findings where tenant_id = $1 and finding_id = $2", id.0),
         Scope::Resource(id) => ("select 1 from resources where tenant_id = $1 and resource_id = $2", id.0),
         Scope::Fix(id) => ("select 1 from fixes where tenant_id = $1 and fix_id = $2", id.0),
-        Scope::Filter(filter) => match filter.source {
-            Some(source) => ("select 1 from sources where tenant_id = $1 and source_id = $2", source.0),
-            None => return Ok(()),
-        },
+        Scope::Filter(_) => return Ok(()),
     };
     let found: Option<i32> = sqlx::query_scalar(sql).bind(tx.tenant().0).bind(id).fetch_optional(tx.conn()).await?;
     found.map(|_| ()).ok_or(StoreError::NotFound)

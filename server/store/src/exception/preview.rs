@@ -1,12 +1,12 @@
 //! What an exception would cover, before anybody asks for it.
 
-use super::condition::{conditions, covers, of_layer, way, ways};
+use super::scope::covered_rows;
 use crate::door::TenantTx;
 use crate::error::StoreError;
-use crate::finding::{self, FindingRow};
-use plumbline_core::exception::{Condition, Scope};
+use crate::finding::{self, FindingRow, FindingState};
+use plumbline_core::exception::Scope;
 use plumbline_core::score::{Losses, Weighing, score};
-use sqlx::types::Json;
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 /// More are not counted.
@@ -29,33 +29,28 @@ pub struct Preview {
     pub riskiest: Vec<FindingRow>,
 }
 
-const COUNTED: [&str; 8] = ways!(
-    [
-        "select check_id, count(*), sum(loss)::bigint, count(*) filter (where grave) from (
-             select f.check_id, f.loss, f.severity = 'critical' or f.likelihood = 'exploited' as grave from ",
-        conditions!(),
-        " e "
-    ],
-    [" where f.state = 'open' and ", covers!(), " limit $3) x group by check_id"]
-);
-
-const RISKIEST: [&str; 8] = ways!(
-    ["select finding_id from (select f.finding_id, f.risk from ", conditions!(), " e "],
-    [" where f.state = 'open' and ", covers!(), " limit $3) few order by risk desc, finding_id limit 10"]
-);
+/// Of one check: how many findings, their loss, how many grave ones, and the riskiest.
+type Part = (String, i64, i64, i64, Vec<Uuid>, Vec<i16>);
 
 /// Says what an exception of this scope would do.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn preview(tx: &mut TenantTx, scope: &Scope, weighing: &Weighing) -> Result<Preview, StoreError> {
-    let condition = Condition::of(scope, |layer| of_layer(weighing, layer));
-    let (counted, riskiest) = (way(COUNTED, &condition), way(RISKIEST, &condition));
-    let given = Json([condition]);
-    let parts: Vec<(String, i64, i64, i64)> =
-        sqlx::query_as(counted).bind(tx.tenant().0).bind(&given).bind(MOST + 1).fetch_all(tx.conn()).await?;
-    let riskiest: Vec<Uuid> =
-        sqlx::query_scalar(riskiest).bind(tx.tenant().0).bind(&given).bind(MOST + 1).fetch_all(tx.conn()).await?;
+    let columns =
+        "f.finding_id, f.check_id, f.loss, f.risk, f.severity = 'critical' or f.likelihood = 'exploited' as grave";
+    let mut sql = QueryBuilder::new(
+        "select check_id, count(*), sum(loss)::bigint, count(*) filter (where grave),
+             (array_agg(finding_id order by risk desc, finding_id))[:10], (array_agg(risk order by risk desc, finding_id))[:10]
+         from (select * from (",
+    );
+    covered_rows(tx, &weighing.terms, scope, &[FindingState::Open], columns, &mut sql).await?;
+    sql.push(") found limit ").push_bind(MOST + 1).push(") few group by check_id");
+    let parts: Vec<Part> = sql.build_query_as().persistent(false).fetch_all(tx.conn()).await?;
+    let mut riskiest: Vec<(i16, Uuid)> =
+        parts.iter().flat_map(|part| part.5.iter().copied().zip(part.4.iter().copied())).collect();
+    riskiest.sort_by_key(|(risk, id)| (std::cmp::Reverse(*risk), *id));
+    let riskiest: Vec<Uuid> = riskiest.into_iter().take(10).map(|(_, id)| id).collect();
     let riskiest = finding::these(tx, &riskiest).await?;
     let sums: Vec<(String, i64, i64)> = sqlx::query_as(
         "select check_id, sum(net_loss)::bigint, sum(loss)::bigint from check_states where tenant_id = $1 group by check_id",
@@ -65,7 +60,7 @@ pub async fn preview(tx: &mut TenantTx, scope: &Scope, weighing: &Weighing) -> R
     .await?;
     let mut losses: Losses = sums.iter().map(|(check, net, _)| (check.clone(), *net)).collect();
     let before = score(&weighing.whole, &losses).0;
-    for (check, _, loss, _) in &parts {
+    for (check, _, loss, ..) in &parts {
         *losses.entry(check.clone()).or_default() -= loss;
     }
     Ok(Preview {

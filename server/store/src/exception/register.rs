@@ -178,14 +178,7 @@ pub type Names = BTreeMap<Uuid, (String, String)>;
 /// # Errors
 /// When the database does not answer.
 pub async fn names<'a>(tx: &mut TenantTx, scopes: impl Iterator<Item = &'a Scope>) -> Result<Names, StoreError> {
-    let ids: Vec<Uuid> = scopes
-        .filter_map(|scope| match scope {
-            Scope::Finding(id) => Some(id.0),
-            Scope::Resource(id) => Some(id.0),
-            Scope::Fix(id) => Some(id.0),
-            Scope::Filter(filter) => filter.source.map(|source| source.0),
-        })
-        .collect();
+    let ids: Vec<Uuid> = scopes.flat_map(Scope::ids).collect();
     let rows: Vec<(Uuid, String, String)> = sqlx::query_as(
         "select f.finding_id, f.check_id, r.name from findings f
          join resources r on r.tenant_id = f.tenant_id and r.resource_id = f.resource_id

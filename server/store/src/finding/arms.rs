@@ -111,12 +111,16 @@ impl Way {
 
     /// Writes the findings of all its arms that meet the filter, as rows of what lists are ordered by.
     pub(super) fn all(&self, filter: &FindingFilter, sql: &mut QueryBuilder<Postgres>) {
-        sql.push("select x.finding_id, x.risk, x.opened_at, x.due_at from (");
+        self.rows(filter, "f.finding_id, f.risk, f.opened_at, f.due_at", sql);
+    }
+
+    /// The same, as rows of these columns.
+    pub(super) fn rows(&self, filter: &FindingFilter, columns: &'static str, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("select x.* from (");
         self.arms(filter, sql);
-        sql.push(
-            ") e cross join lateral (select f.finding_id, f.risk, f.opened_at, f.due_at from findings f
-             where f.tenant_id = current_tenant()",
-        );
+        sql.push(format_args!(
+            ") e cross join lateral (select {columns} from findings f where f.tenant_id = current_tenant()"
+        ));
         self.equality(sql);
         narrowed(filter, sql);
         // Or the planner would look at everything once rather than at each arm.

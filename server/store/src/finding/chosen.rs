@@ -1,12 +1,12 @@
 //! The findings that a person acts on at once: those that a list shows, or those that were ticked.
 
-use super::filter::FindingFilter;
+use super::filter::{FindingFilter, narrowed};
 use super::list::parts;
 use super::way::Ways;
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use plumbline_core::id::FindingId;
-use sqlx::QueryBuilder;
+use sqlx::{Postgres, QueryBuilder};
 
 /// The most that one action concerns; who wants to move more narrows the list.
 pub const MOST_CHOSEN: i64 = 200_000;
@@ -31,6 +31,26 @@ pub async fn matching(tx: &mut TenantTx, filter: &FindingFilter) -> Result<bool,
     }
     sqlx::query("analyze chosen").execute(tx.conn()).await?;
     Ok(more)
+}
+
+/// By more findings than these a tenant's are read as they lie rather than by an index.
+const SCATTERED: i64 = 100_000;
+
+/// Writes the query of the findings that a filter without a search leaves, as rows of these columns of `f`.
+pub(crate) async fn rows(
+    tx: &mut TenantTx,
+    filter: &FindingFilter,
+    columns: &'static str,
+    sql: &mut QueryBuilder<Postgres>,
+) -> Result<(), StoreError> {
+    let least = Ways::of(tx, filter).await?.least;
+    if least.findings <= SCATTERED {
+        least.way.rows(filter, columns, sql);
+    } else {
+        sql.push(format_args!("select {columns} from findings f where f.tenant_id = current_tenant()"));
+        narrowed(filter, sql);
+    }
+    Ok(())
 }
 
 /// Makes `chosen` of these findings. Returns how many of them are there.

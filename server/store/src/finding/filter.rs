@@ -3,6 +3,7 @@
 
 use super::FindingState;
 use chrono::{DateTime, Utc};
+use plumbline_core::glob;
 use plumbline_core::risk::{Criticality, Exposure};
 use plumbline_core::verdict::Severity;
 use sqlx::{Postgres, QueryBuilder};
@@ -68,7 +69,7 @@ pub enum What {
     Subjects(Vec<String>),
     /// A resource that is marked with one of these labels (`tag:` and a key, or `namespace`), with its value or with any.
     Labelled(Vec<(String, Option<String>)>),
-    /// A resource whose name begins with one of the texts, or whose identifier is one.
+    /// A resource whose name begins with one of the texts or fits it as a pattern, or whose identifier is one.
     Resources(Vec<String>),
     /// These resources.
     Of(Vec<Uuid>),
@@ -85,12 +86,26 @@ impl FindingFilter {
     }
 }
 
+/// What the findings `f` are rows of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// `findings`, or sums that have its columns.
+    Findings,
+    /// The temporary table `looked` of a reconcile, which has of their resources what filters look at.
+    Looked,
+}
+
 /// Writes the filter's conditions on `findings f` behind a `where`, each with its `and` in front. The tenant's own
 /// condition is the caller's.
 ///
 /// They are in a form that no index answers: an index that is asked for several values is not read in order, and all that
 /// it finds would be sorted. What a page is read by is the equality that the caller writes.
 pub(crate) fn narrowed(filter: &FindingFilter, sql: &mut QueryBuilder<Postgres>) {
+    narrowed_rows(filter, Rows::Findings, sql);
+}
+
+/// The same on rows of another table that has the columns.
+pub(crate) fn narrowed_rows(filter: &FindingFilter, rows: Rows, sql: &mut QueryBuilder<Postgres>) {
     if filter.nothing {
         sql.push(" and false");
     }
@@ -123,7 +138,10 @@ pub(crate) fn narrowed(filter: &FindingFilter, sql: &mut QueryBuilder<Postgres>)
     }
     for condition in &filter.more {
         sql.push(if condition.not { " and not (true" } else { " and (true" });
-        condition.what.write(sql);
+        match rows {
+            Rows::Findings => condition.what.write(sql),
+            Rows::Looked => condition.what.write_looked(sql),
+        }
         sql.push(")");
     }
 }
@@ -189,6 +207,30 @@ impl What {
         }
     }
 
+    /// Writes the condition on rows that have the labels, names and identifiers of their resources.
+    fn write_looked(&self, sql: &mut QueryBuilder<Postgres>) {
+        match self {
+            Self::Labelled(labels) => {
+                let wanted = labels.iter().map(|(label, value)| looked_label(label, value.as_deref()));
+                // A resource without any has none.
+                sql.push(" and (f.labels && ").push_bind(wanted.collect::<Vec<_>>()).push("::text[]) is true");
+            }
+            Self::Resources(texts) => {
+                sql.push(" and (false");
+                for text in texts {
+                    if glob::is_pattern(text) {
+                        sql.push(" or f.name ~ ").push_bind(glob::regex(text));
+                    } else {
+                        sql.push(" or starts_with(f.sought_name, lower(").push_bind(text.clone()).push("))");
+                    }
+                    sql.push(" or f.uid = ").push_bind(text.clone());
+                }
+                sql.push(")");
+            }
+            other => other.write(sql),
+        }
+    }
+
     /// Writes the query of the resources that a condition on resources means: columns of `r`, with its `where` open.
     pub(super) fn resources(&self, sql: &mut QueryBuilder<Postgres>) {
         match self {
@@ -206,9 +248,13 @@ impl What {
             Self::Resources(texts) => {
                 sql.push("select r.resource_id from resources r where r.tenant_id = current_tenant() and (false");
                 for text in texts {
-                    sql.push(" or (r.sought_name ~>=~ lower(").push_bind(text.clone());
-                    sql.push(") and r.sought_name ~<~ (lower(").push_bind(text.clone()).push(") || chr(1114111)))");
-                    sql.push(" or r.uid = ").push_bind(text.clone());
+                    let begins = beginning(text);
+                    sql.push(" or (r.sought_name ~>=~ lower(").push_bind(begins.to_owned());
+                    sql.push(") and r.sought_name ~<~ (lower(").push_bind(begins.to_owned()).push(") || chr(1114111))");
+                    if begins.len() < text.len() {
+                        sql.push(" and r.name ~ ").push_bind(glob::regex(text));
+                    }
+                    sql.push(") or r.uid = ").push_bind(text.clone());
                 }
                 sql.push(")");
             }
@@ -221,6 +267,16 @@ impl What {
             }
         }
     }
+}
+
+/// What a name begins with that a text means: all of it, or of a pattern what stands before its first other letter.
+pub(super) fn beginning(text: &str) -> &str {
+    text.split(['*', '?']).next().unwrap_or("")
+}
+
+/// A label as `looked` has it, with its value or with any. No label has the letter in between.
+pub(crate) fn looked_label(label: &str, value: Option<&str>) -> String {
+    value.map_or_else(|| label.to_owned(), |value| format!("{label}\u{1}{value}"))
 }
 
 fn due(sql: &mut QueryBuilder<Postgres>, how: &str, at: DateTime<Utc>) {

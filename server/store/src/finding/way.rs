@@ -4,7 +4,7 @@
 //! many findings a way has; of rare things a bounded count tells.
 
 use super::arms::{sums, within, words};
-use super::filter::{Condition, FindingFilter, What};
+use super::filter::{Condition, FindingFilter, What, beginning};
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
@@ -161,6 +161,8 @@ impl Way {
                 Some(Self::Likelihoods(values.clone()))
             }
             What::Blasts(values) if !values.iter().any(|value| value == "none") => Some(Self::Blasts(values.clone())),
+            // A pattern that begins with any letter is no way to any resource.
+            What::Resources(texts) if texts.iter().any(|text| beginning(text).is_empty()) => None,
             What::Labelled(_) | What::Resources(_) | What::Of(_) => Some(Self::Marked(what.clone())),
             What::OpenedAfter(at) => Some(Self::OpenedAfter(*at)),
             What::OpenedBefore(at) => Some(Self::OpenedBefore(*at)),

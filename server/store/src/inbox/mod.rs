@@ -28,7 +28,7 @@ pub enum Kind {
     Due,
     /// An exception waits for their approval.
     ExceptionAsked,
-    /// Their exception was approved, refused or ends.
+    /// An exception that they asked for, approved or hold findings under was decided, ends soon or has ended.
     Exception,
     /// A ticket changed, or could not be kept in step.
     Ticket,
@@ -75,7 +75,7 @@ impl Kind {
             Self::Refuted => "Claimed to be fixed, and still fails",
             Self::Due => "Overdue, or due soon",
             Self::ExceptionAsked => "An exception waits for you",
-            Self::Exception => "Your exceptions",
+            Self::Exception => "Exceptions that concern you",
             Self::Ticket => "Tickets",
         }
     }

@@ -27,7 +27,7 @@ mod stir;
 mod sums;
 mod walk;
 
-pub use acceptance::{end_expired, lift, next_expiry, put_in_force};
+pub use acceptance::{end_expired, lift, put_in_force};
 pub use context::{Isolation, context};
 pub use decide::{Decided, Failure, close_decisions, decide, open_decisions};
 pub use groups::{RETAGGED, regroup};

@@ -142,7 +142,7 @@ pub(super) async fn retire_checks(tx: &mut TenantTx, source: SourceId, weighing:
         "insert into moved
          select f.finding_id, f.check_id, f.resource_id, f.source_id, f.state, 'resolved', f.loss, f.loss,
              f.exposure, f.exposure, f.criticality, f.criticality, f.account, f.account, f.region, f.region,
-             f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message, f.subject, 'ours'
+             f.fix_id, f.fix_id, null, null, f.severity, f.risk, f.observed, f.message, f.subject, 'ours', null, null, null
          from findings f
          where f.tenant_id = $1 and f.source_id = $2 and f.state <> 'resolved' and f.check_id <> all($3)
              and not exists (select from moved m where m.finding_id = f.finding_id)",

@@ -102,7 +102,7 @@ async fn settle_why(
     if ours {
         turned += retire_checks(tx, source, weighing).await?;
     }
-    cover_changed(tx, source, weighing, now).await?;
+    cover_changed(tx, source, weighing, ours, now).await?;
     write_verdicts(tx, source, now).await?;
     let mut settled = settle_moved(tx, run, None, weighing, at).await?;
     if let Some(run) = run {
@@ -173,13 +173,6 @@ pub(super) async fn settle_moved(
     weighing: &Weighing,
     at: DateTime<Utc>,
 ) -> Result<Settled, StoreError> {
-    // Whoever moves findings without weighing them anew says nothing of these.
-    sqlx::query(
-        "alter table moved add column if not exists likelihood text, add column if not exists blast text,
-             add column if not exists guards text[]",
-    )
-    .execute(tx.conn())
-    .await?;
     cover_moved(tx, weighing).await?;
     let settled = count_moved(tx).await?;
     let opening = is_opening(tx, &weighing.openings).await?;

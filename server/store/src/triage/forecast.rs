@@ -3,11 +3,13 @@
 use super::sla::Days;
 use crate::door::TenantTx;
 use crate::error::StoreError;
-use crate::plan::Excepted;
+use crate::exception::covered_by;
 use chrono::{DateTime, TimeDelta, Utc};
+use plumbline_core::filter::Terms;
 use plumbline_core::id::{FindingId, FixId};
-use plumbline_core::risk::Exposure;
 use plumbline_core::triage::sla::Policy;
+use std::collections::BTreeSet;
+use uuid::Uuid;
 
 /// The most findings of fixes, and of exceptions, that are taken off.
 pub const MOST_TAKEN: i64 = 20_000;
@@ -33,33 +35,30 @@ pub struct TakenOff {
     pub cut: bool,
 }
 
-/// The open findings that fixes close and exceptions cover, each once: [`MOST_TAKEN`] of either at most.
+/// The open findings that fixes close and lines of exceptions leave, each once: [`MOST_TAKEN`] of either at most.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn taken_off(tx: &mut TenantTx, fixes: &[FixId], exceptions: &[Excepted]) -> Result<TakenOff, StoreError> {
-    let rows: Vec<(uuid::Uuid, bool)> = sqlx::query_as(
-        "select finding_id, bool_or(place > $6) from (
-             (select f.finding_id, row_number() over () as place from findings f
-              where f.tenant_id = $1 and f.fix_id = any($2) and f.state = 'open' limit $6 + 1)
-             union all
-             (select f.finding_id, row_number() over ()
-              from unnest($3::text[], $4::text[], $5::uuid[]) as e (check_id, exposure, source_id)
-              join findings f on f.tenant_id = $1 and f.check_id = e.check_id and f.state = 'open'
-                  and (e.exposure is null or f.exposure = e.exposure) and (e.source_id is null or f.source_id = e.source_id)
-              limit $6 + 1)
-         ) taken group by finding_id",
+pub async fn taken_off(
+    tx: &mut TenantTx,
+    terms: &Terms,
+    fixes: &[FixId],
+    lines: &[String],
+) -> Result<TakenOff, StoreError> {
+    let mut findings = covered_by(tx, terms, lines, MOST_TAKEN + 1).await?;
+    let fixed: Vec<Uuid> = sqlx::query_scalar(
+        "select finding_id from findings where tenant_id = $1 and fix_id = any($2) and state = 'open' limit $3",
     )
     .bind(tx.tenant().0)
     .bind(fixes.iter().map(|fix| fix.0).collect::<Vec<_>>())
-    .bind(exceptions.iter().map(|one| one.check.clone()).collect::<Vec<_>>())
-    .bind(exceptions.iter().map(|one| one.exposure.map(Exposure::as_str)).collect::<Vec<_>>())
-    .bind(exceptions.iter().map(|one| one.source.map(|source| source.0)).collect::<Vec<_>>())
-    .bind(MOST_TAKEN)
+    .bind(MOST_TAKEN + 1)
     .fetch_all(tx.conn())
     .await?;
-    let cut = rows.iter().any(|(_, beyond)| *beyond);
-    Ok(TakenOff { findings: rows.into_iter().map(|(finding, _)| FindingId(finding)).collect(), cut })
+    let most = usize::try_from(MOST_TAKEN).unwrap_or(usize::MAX);
+    let cut = findings.len() > most || fixed.len() > most;
+    findings.truncate(most);
+    let findings: BTreeSet<Uuid> = findings.into_iter().chain(fixed.into_iter().take(most)).collect();
+    Ok(TakenOff { findings: findings.into_iter().map(FindingId).collect(), cut })
 }
 
 /// How many findings of each team are late and soon due, and would be by other terms with these taken off; from sums. Teams

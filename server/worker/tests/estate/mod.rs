@@ -333,11 +333,11 @@ impl Estate {
     /// # Panics
     /// When it is not in force.
     pub(crate) async fn end_exception(&self, id: ExceptionId) {
-        let (by, now) = (PersonId(Uuid::from_u128(2)), self.worker.mint.now());
+        let (by, mint) = (PersonId(Uuid::from_u128(2)), &self.worker.mint);
         let mut tx = self.database.tenant(self.tenant).await.expect("a door");
         reconcile::lock(&mut tx).await.expect("locked");
-        exception::end(&mut tx, id, by, now).await.expect("ended");
-        reconcile::lift(&mut tx, &[id], Some(by), &self.worker.weighing, now).await.expect("lifted");
+        exception::end(&mut tx, id, by, mint.now()).await.expect("ended");
+        reconcile::lift(&mut tx, &[id], Some(by), &self.worker.weighing, mint).await.expect("lifted");
         tx.commit().await.expect("kept");
     }
 

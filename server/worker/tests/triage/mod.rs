@@ -330,8 +330,16 @@ async fn what_is_forecast_of_other_terms_is_what_comes_about(pool: PgPool) {
         .await
         .expect("a fix");
         let fixes: Vec<_> = fixes.into_iter().map(plumbline_core::id::FixId).collect();
-        let taken = triage::taken_off(&mut tx, &fixes, &[]).await.expect("taken");
+        let taken = triage::taken_off(&mut tx, estate.worker.catalogue.terms(), &fixes, &[]).await.expect("taken");
         assert!(!taken.findings.is_empty() && !taken.cut);
+        let lines = ["severity>=low".to_owned(), "resource:a".to_owned()];
+        let covered = triage::taken_off(&mut tx, estate.worker.catalogue.terms(), &fixes, &lines).await.expect("taken");
+        assert!(
+            covered.findings.len() >= 3
+                && covered.findings.iter().collect::<BTreeSet<_>>().len() == covered.findings.len()
+        );
+        let none = triage::forecast(&mut tx, &next, &covered.findings, later).await.expect("a forecast");
+        assert!(none.iter().all(|row| row.late_then + row.month_then == 0), "{none:?}");
         let less = triage::forecast(&mut tx, &next, &taken.findings, later).await.expect("a forecast");
         let then = less.first().map_or(0, |row| row.late_then + row.month_then);
         assert!(then < expected.0 + expected.2 || terms.is_none() || terms == Some(90), "{terms:?}: {less:?}");

@@ -1,10 +1,9 @@
 //! The form of an exception, as it is typed.
 
 use chrono::TimeDelta;
-use plumbline_core::exception::{ExceptionKind, Filter, MOST_DAYS, REASON, Scope, media_type};
-use plumbline_core::id::{ExceptionId, FindingId, FixId, ResourceId, SourceId};
-use plumbline_core::layer::Layer;
-use plumbline_core::verdict::Severity;
+use plumbline_core::exception::{ExceptionKind, MOST_DAYS, REASON, Scope, media_type};
+use plumbline_core::filter::Mistake;
+use plumbline_core::id::{ExceptionId, FindingId, FixId, ResourceId};
 use plumbline_store::exception::{Attachment, Exception};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -25,18 +24,10 @@ pub(super) struct AskForm {
     pub(super) finding: String,
     pub(super) resource: String,
     pub(super) fix: String,
-    /// Ids of checks, separated by white space or commas.
-    pub(super) checks: String,
-    pub(super) layer: String,
-    pub(super) severity: String,
-    pub(super) account: String,
-    pub(super) region: String,
-    pub(super) source: String,
-    pub(super) resource_kind: String,
-    /// `key=value`.
-    pub(super) tag: String,
-    pub(super) pattern: String,
-    pub(super) subject: String,
+    /// A filter, in the words of the list of findings.
+    pub(super) q: String,
+    /// What is to take its place: the line that an error suggested.
+    pub(super) instead: String,
     pub(super) renew: String,
 }
 
@@ -45,11 +36,24 @@ pub(super) struct AskForm {
 pub(super) struct AskErrors {
     /// What stands beside no field.
     pub(super) top: Option<String>,
-    pub(super) scope: Option<&'static str>,
+    pub(super) scope: Option<Wrong>,
     pub(super) reason: Option<&'static str>,
     pub(super) days: Option<&'static str>,
     pub(super) kind: Option<&'static str>,
     pub(super) file: Option<&'static str>,
+}
+
+/// What is wrong with what is to be covered, and the filter that would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub(super) says: String,
+    pub(super) instead: Option<String>,
+}
+
+impl From<Mistake> for Wrong {
+    fn from(mistake: Mistake) -> Self {
+        Self { says: mistake.says, instead: mistake.instead }
+    }
 }
 
 /// What was asked for, sound.
@@ -67,13 +71,9 @@ fn named(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Reads a word of a list; what is typed and is none of it is wrong.
-fn one_of<T>(text: &str, parse: impl Fn(&str) -> Option<T>, wrong: &'static str) -> Result<Option<T>, &'static str> {
-    named(text).map(|word| parse(&word).ok_or(wrong)).transpose()
-}
-
-fn id(text: &str) -> Result<Option<Uuid>, &'static str> {
-    one_of(text, |word| word.parse().ok(), "What is named is not there.")
+fn id(text: &str) -> Result<Option<Uuid>, Wrong> {
+    let wrong = || Wrong { says: "What is named is not there.".to_owned(), instead: None };
+    named(text).map(|word| word.parse().map_err(|_| wrong())).transpose()
 }
 
 impl AskForm {
@@ -91,8 +91,8 @@ impl AskForm {
         self.renew.parse().ok()
     }
 
-    /// The form of one that is asked for anew.
-    pub(super) fn renewing(row: &Exception) -> Self {
+    /// The form of one that is asked for anew; `line` is its filter as people read it.
+    pub(super) fn renewing(row: &Exception, line: impl FnOnce(&str) -> String) -> Self {
         let mut form = Self {
             renew: row.exception_id.to_string(),
             as_kind: row.kind.clone(),
@@ -104,72 +104,44 @@ impl AskForm {
             Scope::Finding(id) => form.finding = id.to_string(),
             Scope::Resource(id) => form.resource = id.to_string(),
             Scope::Fix(id) => form.fix = id.to_string(),
-            Scope::Filter(filter) => form.fill(filter),
+            Scope::Filter(kept) => form.q = line(kept),
         }
         form
     }
 
-    fn fill(&mut self, filter: &Filter) {
-        self.checks = filter.checks.join("\n");
-        self.layer = filter.layer.map_or_else(String::new, |layer| layer.as_str().to_owned());
-        self.severity = filter.severity_at_most.map_or_else(String::new, |severity| severity.as_str().to_owned());
-        self.account = filter.account.clone().unwrap_or_default();
-        self.region = filter.region.clone().unwrap_or_default();
-        self.source = filter.source.map_or_else(String::new, |source| source.to_string());
-        self.resource_kind = filter.kind.clone().unwrap_or_default();
-        self.tag = filter.tag.as_ref().map_or_else(String::new, |(key, value)| format!("{key}={value}"));
-        self.pattern = filter.name.clone().unwrap_or_default();
-        self.subject = filter.subject.clone().unwrap_or_default();
+    /// With the line that an error suggested, when that was chosen, which asks for nothing yet.
+    pub(super) fn mended(self) -> Self {
+        if self.instead.is_empty() {
+            return self;
+        }
+        Self { q: self.instead, instead: String::new(), step: "preview".to_owned(), ..self }
     }
 
-    /// What is covered.
-    pub(super) fn scope(&self) -> Result<Scope, &'static str> {
-        if let Some(finding) = id(&self.finding)? {
-            return Ok(Scope::Finding(FindingId(finding)));
-        }
-        if let Some(resource) = id(&self.resource)? {
-            return Ok(Scope::Resource(ResourceId(resource)));
-        }
-        if let Some(fix) = id(&self.fix)? {
-            return Ok(Scope::Fix(FixId(fix)));
-        }
-        let tag = |word: &str| {
-            let (key, value) = word.split_once('=')?;
-            (!key.trim().is_empty()).then(|| (key.trim().to_owned(), value.trim().to_owned()))
-        };
-        let filter = Filter {
-            checks: self
-                .checks
-                .split([' ', '\n', '\t', '\r', ','])
-                .filter(|check| !check.is_empty())
-                .map(str::to_owned)
-                .collect(),
-            layer: one_of(&self.layer, Layer::parse, "Choose one of the layers.")?,
-            severity_at_most: one_of(&self.severity, Severity::parse, "Choose one of the severities.")?,
-            account: named(&self.account),
-            region: named(&self.region),
-            source: id(&self.source)?.map(SourceId),
-            kind: named(&self.resource_kind),
-            tag: one_of(&self.tag, tag, "Write the tag as key=value.")?,
-            name: named(&self.pattern),
-            subject: named(&self.subject),
-        };
-        filter.check()?;
-        Ok(Scope::Filter(Box::new(filter)))
+    /// Whether nothing is named that it would cover.
+    pub(super) fn is_blank(&self) -> bool {
+        [&self.finding, &self.resource, &self.fix, &self.q].into_iter().all(|text| text.trim().is_empty())
+    }
+
+    /// The one thing that is covered; none where it is what the filter leaves.
+    pub(super) fn thing(&self) -> Result<Option<Scope>, Wrong> {
+        let finding = id(&self.finding)?.map(|id| Scope::Finding(FindingId(id)));
+        let resource = id(&self.resource)?.map(|id| Scope::Resource(ResourceId(id)));
+        let fix = id(&self.fix)?.map(|id| Scope::Fix(FixId(id)));
+        Ok(finding.or(resource).or(fix))
     }
 
     /// Everything that was typed, or what is wrong with it.
-    pub(super) fn read(&self, file: &[u8]) -> Result<Asked, AskErrors> {
+    pub(super) fn read(&self, scope: Result<Scope, Wrong>, file: &[u8]) -> Result<Asked, AskErrors> {
         let reason = self.reason.trim();
         let days = self.days.trim().parse::<i64>().ok().filter(|days| (1..=MOST_DAYS).contains(days));
         let kind = match named(&self.as_kind) {
             None => Some(ExceptionKind::AcceptedRisk),
             Some(word) => ExceptionKind::parse(&word),
         };
-        let (scope, file) = (self.scope(), attachment(file));
+        let file = attachment(file);
         let errors = AskErrors {
             top: None,
-            scope: scope.as_ref().err().copied(),
+            scope: scope.as_ref().err().cloned(),
             reason: (!REASON.contains(&reason.chars().count()))
                 .then_some("Say in 10 to 2,000 characters why the findings may stay as they are."),
             days: days.is_none().then_some("A whole number of days, from 1 to 365."),
@@ -216,31 +188,35 @@ fn attachment(file: &[u8]) -> Result<Option<Attachment>, &'static str> {
 mod tests {
     use super::*;
 
-    fn sound() -> AskForm {
-        AskForm {
-            reason: "a reason that is long enough".to_owned(),
-            days: "30".to_owned(),
-            layer: "cloud".to_owned(),
-            tag: "env = dev".to_owned(),
-            ..AskForm::default()
-        }
-    }
-
-    #[test]
-    fn what_is_typed_becomes_a_scope_and_comes_back_from_it() {
-        let asked = sound().read(b"").unwrap_or_else(|errors| panic!("{errors:?}"));
-        let Scope::Filter(filter) = &asked.scope else { panic!("a filter") };
-        assert_eq!(filter.tag, Some(("env".to_owned(), "dev".to_owned())));
-        let mut again = AskForm::default();
-        again.fill(filter);
-        assert_eq!(again.scope(), Ok(asked.scope));
-    }
-
     #[test]
     fn each_wrong_field_is_named() {
-        let form = AskForm { days: "366".to_owned(), tag: "env".to_owned(), reason: "short".to_owned(), ..sound() };
-        let errors = form.read(b"\0\0").err().expect("errors");
+        let form = AskForm { days: "366".to_owned(), reason: "short".to_owned(), ..AskForm::default() };
+        let errors = form.read(Err(Wrong::default()), b"\0\0").err().expect("errors");
         assert!(errors.days.is_some() && errors.scope.is_some() && errors.reason.is_some() && errors.file.is_some());
-        assert!(AskForm::default().scope().is_err(), "nothing covers everything");
+        let sound = AskForm { days: "36".to_owned(), reason: "long enough to be one".to_owned(), ..form };
+        assert!(sound.read(Ok(Scope::Filter("key:cloud".to_owned())), b"").is_ok());
+    }
+
+    #[test]
+    fn a_suggestion_that_is_chosen_takes_the_lines_place_and_asks_for_nothing() {
+        let form = AskForm {
+            step: "ask".to_owned(),
+            q: "severty:low".to_owned(),
+            instead: "severity:low".to_owned(),
+            reason: "kept".to_owned(),
+            ..AskForm::default()
+        };
+        let mended = form.mended();
+        assert_eq!((mended.step.as_str(), mended.q.as_str()), ("preview", "severity:low"));
+        assert_eq!((mended.reason.as_str(), mended.is_blank()), ("kept", false));
+    }
+
+    #[test]
+    fn one_thing_goes_before_a_filter_and_an_id_that_is_none_is_said() {
+        let id = "01900000-0000-7000-8000-000000000000";
+        let form = AskForm { resource: id.to_owned(), q: "key:cloud".to_owned(), ..AskForm::default() };
+        assert!(matches!(form.thing(), Ok(Some(Scope::Resource(_)))));
+        assert!(AskForm { fix: "seven".to_owned(), ..form }.thing().is_err());
+        assert_eq!(AskForm::default().thing(), Ok(None));
     }
 }
