@@ -42,6 +42,9 @@ pub enum WebError {
     /// The body is longer than any form of ours.
     #[error("too large")]
     TooLarge,
+    /// It was stopped, for nobody waits that long.
+    #[error("it took too long")]
+    TooLong,
     /// Ours to mend. The text is for the log and nobody else.
     #[error("{0}")]
     Internal(String),
@@ -69,6 +72,10 @@ impl WebError {
                 ("Too many attempts", format!("Wait {} and try again.", crate::text::span(*wait)))
             }
             Self::TooLarge => ("Too large", "What was sent is larger than any form of ours.".into()),
+            Self::TooLong => (
+                "That takes too long",
+                "It was stopped, and nothing was changed. Narrow down what you ask for and try again.".into(),
+            ),
             Self::Internal(_) => ("Something went wrong", "It is our fault and has been logged.".into()),
         }
     }
@@ -98,6 +105,7 @@ impl ResponseError for WebError {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLong => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -112,6 +120,7 @@ impl From<StoreError> for WebError {
         match error {
             StoreError::NotFound => Self::NotFound,
             StoreError::Conflict(words) => Self::Conflict(words),
+            StoreError::TooLong => Self::TooLong,
             other => Self::Internal(other.to_string()),
         }
     }
