@@ -50,9 +50,9 @@ pub struct GroupRow {
 /// When the database does not answer.
 pub async fn list(tx: &mut TenantTx, key: Option<&str>) -> Result<Vec<GroupRow>, StoreError> {
     let rows = sqlx::query_as(
-        "select tag_key, tag_value, sum(open_findings)::bigint as open_findings, sum(loss)::bigint as loss
-         from group_losses where tenant_id = $1 and ($2::text is null or tag_key = $2)
-         group by tag_key, tag_value order by open_findings desc, loss desc, tag_key, tag_value limit 200",
+        "select tag_key, tag_value, open_findings, loss from group_sums
+         where tenant_id = $1 and ($2::text is null or tag_key = $2)
+         order by open_findings desc, loss desc, tag_key, tag_value limit 200",
     )
     .bind(tx.tenant().0)
     .bind(key)

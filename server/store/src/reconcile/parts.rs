@@ -92,8 +92,8 @@ pub(super) async fn parts(
 async fn groups(tx: &mut TenantTx, weighing: &Weighing) -> Result<Vec<(String, Value)>, StoreError> {
     let rows: Vec<(String, String, String, i64, i64, i64)> = sqlx::query_as(
         "with biggest as (
-             select tag_key, tag_value from group_losses where tenant_id = $1
-             group by tag_key, tag_value order by sum(open_findings) desc, sum(loss) desc, tag_key, tag_value limit $2
+             select tag_key, tag_value from group_sums where tenant_id = $1
+             order by open_findings desc, loss desc, tag_key, tag_value limit $2
          )
          select g.tag_key, g.tag_value, g.check_id, g.loss, g.net_loss, g.open_findings
          from biggest b join group_losses g on g.tenant_id = $1 and g.tag_key = b.tag_key and g.tag_value = b.tag_value
