@@ -6,14 +6,20 @@ use plumbline_policy::Catalogue;
 use plumbline_store::{StoreError, TenantTx, finding};
 use std::collections::BTreeSet;
 
-/// The checks that the filter's words about checks leave, without those about some fields; of all checks that the
-/// catalogue has or a finding names.
-pub(super) async fn checks_of(
-    tx: &mut TenantTx,
+/// All checks that the catalogue has or a finding names.
+pub(super) async fn known(tx: &mut TenantTx, catalogue: &Catalogue) -> Result<BTreeSet<String>, StoreError> {
+    let mut known: BTreeSet<String> = catalogue.checks().map(|check| check.id.clone()).collect();
+    known.extend(finding::values(tx, "check", KNOWN).await?.into_iter().map(|count| count.value));
+    Ok(known)
+}
+
+/// Those of the known checks that the filter's words about checks leave, without those about some fields.
+pub(super) fn checks_of(
     catalogue: &Catalogue,
     filter: &Filter,
+    known: &BTreeSet<String>,
     but: &[Field],
-) -> Result<Vec<String>, StoreError> {
+) -> BTreeSet<String> {
     let words: Vec<&Word> = filter
         .words
         .iter()
@@ -21,13 +27,12 @@ pub(super) async fn checks_of(
             word.field().is_some_and(|field| (is_of_check(field) || field == Field::Severity) && !but.contains(&field))
         })
         .collect();
-    let mut known: BTreeSet<String> = catalogue.checks().map(|check| check.id.clone()).collect();
-    known.extend(finding::values(tx, "check", KNOWN).await?.into_iter().map(|count| count.value));
+    let mut left = known.clone();
     for word in words {
-        let admitted = admitted(word, catalogue, filter, &known);
-        known.retain(|check| admitted.contains(check) != word.not);
+        let admitted = admitted(word, catalogue, filter, known);
+        left.retain(|check| admitted.contains(check) != word.not);
     }
-    Ok(known.into_iter().collect())
+    left
 }
 
 /// The checks that a word names, whether it wants them or not.

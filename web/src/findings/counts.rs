@@ -39,16 +39,16 @@ impl Counts {
     ) -> Result<Self, StoreError> {
         let facets = finding::facets(tx, filter).await?;
         let found = filter.search.as_ref().map(|search| &search.checks);
-        let by_check = facets
+        let by_check: BTreeMap<String, i64> = facets
             .of("check")
             .iter()
             .filter(|count| found.is_none_or(|ids| ids.contains(&count.value)))
             .map(|count| (count.value.clone(), count.findings))
             .collect();
-        let mut left = BTreeMap::new();
-        for facet in [Field::Check, Field::Severity, Field::Key] {
-            left.insert(facet, checks_of(tx, catalogue, &query.filter, &[facet]).await?.into_iter().collect());
-        }
+        let counted = by_check.keys().cloned().collect();
+        let left = [Field::Check, Field::Severity, Field::Key]
+            .map(|facet| (facet, checks_of(catalogue, &query.filter, &counted, &[facet])))
+            .into();
         // Sums are kept by check and not by resource: they are exact for a search that found only checks.
         let of_resources = filter.search.as_ref().is_some_and(|search| !search.resources.is_empty());
         let exact = facets.exact && !of_resources && filter.more.is_empty() && !filter.nothing;
@@ -128,7 +128,8 @@ impl Counts {
             counts.into_iter().enumerate().partition(|(at, count)| *at < SHOWN || picked.contains(&count.value));
         let choice = |(_, count): (usize, FacetCount)| Choice {
             label: label(facet, &count.value, catalogue),
-            count: (self.exact && !PLAIN.contains(&facet)).then(|| text::number(count.findings)),
+            count: (self.exact && self.facets.counts(facet.word()) && !PLAIN.contains(&facet))
+                .then(|| text::number(count.findings)),
             chosen: picked.contains(&count.value),
             href: query.toggled(facet, &count.value).href(),
         };

@@ -1,6 +1,6 @@
 //! What a filter means for one tenant: its words turned into what the store understands.
 
-use super::checks::{checks_of, is_of_check};
+use super::checks::{self, checks_of, is_of_check};
 use super::query::Query;
 use chrono::{DateTime, TimeDelta, Utc};
 use plumbline_core::filter::{Asks, Field, Filter, Mistake, Relation, Word, hours, nearest};
@@ -115,9 +115,10 @@ impl Meant<'_> {
         for word in &by_check {
             self.known_framework(word)?;
         }
-        let checks = checks_of(self.tx, self.catalogue, &self.query.filter, &[Field::Severity]).await?;
-        let counted = checks_of(self.tx, self.catalogue, &self.query.filter, &[]).await?;
-        self.filter.checks = (!by_check.is_empty()).then_some(checks);
+        let known = checks::known(self.tx, self.catalogue).await?;
+        let left = |but: &[Field]| checks_of(self.catalogue, &self.query.filter, &known, but).into_iter().collect();
+        let (checks, counted) = ((!by_check.is_empty()).then(|| left(&[Field::Severity])), left(&[]));
+        self.filter.checks = checks;
         self.filter.counted_checks = Some(counted);
         Ok(())
     }
