@@ -14,6 +14,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 pub(crate) use export::line;
 use plumbline_policy::{Catalogue, Framework};
+use plumbline_store::attestation::Attestation;
 use plumbline_store::posture::{CheckState, Posture};
 use plumbline_store::{StoreError, TenantTx, attestation, posture};
 pub(crate) use state::ControlState;
@@ -46,26 +47,28 @@ pub(crate) struct Standing {
 impl Standing {
     pub(crate) async fn read(tx: &mut TenantTx, framework: &Framework, now: DateTime<Utc>) -> Result<Self, StoreError> {
         let checks = posture::check_states(tx).await?;
-        Self::with(tx, framework, checks, now).await
+        let stated = attestation::latest(tx, Some(&framework.id)).await?;
+        Ok(Self { states: states(framework, &checks, &stated, now), checks })
     }
+}
 
-    async fn with(
-        tx: &mut TenantTx,
-        framework: &Framework,
-        checks: BTreeMap<String, CheckState>,
-        now: DateTime<Utc>,
-    ) -> Result<Self, StoreError> {
-        let latest = attestation::latest(tx, &framework.id).await?;
-        let states = framework.controls.iter().map(|control| {
-            let stated = latest.iter().find(|stated| stated.control_id == control.id);
-            ControlState::of(control, &checks, stated, now)
-        });
-        Ok(Self { states: states.collect(), checks })
-    }
+fn states(
+    framework: &Framework,
+    checks: &BTreeMap<String, CheckState>,
+    stated: &[Attestation],
+    now: DateTime<Utc>,
+) -> Vec<ControlState> {
+    let of: BTreeMap<&str, &Attestation> = stated
+        .iter()
+        .filter(|stated| stated.framework_id == framework.id)
+        .map(|stated| (stated.control_id.as_str(), stated))
+        .collect();
+    let controls = framework.controls.iter();
+    controls.map(|control| ControlState::of(control, checks, of.get(control.id.as_str()).copied(), now)).collect()
+}
 
-    pub(crate) fn count(&self, state: ControlState) -> usize {
-        self.states.iter().filter(|s| **s == state).count()
-    }
+fn count(states: &[ControlState], state: ControlState) -> usize {
+    states.iter().filter(|s| **s == state).count()
 }
 
 /// A number of controls in one state, as a part of all.
@@ -78,12 +81,12 @@ struct Part {
     width: f64,
 }
 
-fn parts(standing: &Standing) -> Vec<Part> {
-    let all = standing.states.len().max(1);
+fn parts(states: &[ControlState]) -> Vec<Part> {
+    let all = states.len().max(1);
     let mut from = 0.0;
     let mut parts = Vec::new();
     for state in ControlState::ALL {
-        let count = standing.count(state);
+        let count = count(states, state);
         if count == 0 {
             continue;
         }
@@ -116,18 +119,16 @@ struct IndexPage {
 async fn index(mut call: Call<ReadPosture>) -> Result<HttpResponse, WebError> {
     let latest = posture::latest(&mut call.tx).await?;
     let checks = posture::check_states(&mut call.tx).await?;
-    let mut cards = Vec::new();
-    for framework in call.catalogue().frameworks() {
-        let standing = Standing::with(&mut call.tx, framework, checks.clone(), call.now).await?;
-        cards.push(Card {
-            href: format!("/compliance/{}", framework.id),
-            title: framework.title.clone(),
-            version: framework.version.clone(),
-            score: score(latest.as_ref(), framework),
-            controls: framework.controls.len(),
-            parts: parts(&standing),
-        });
-    }
+    let stated = attestation::latest(&mut call.tx, None).await?;
+    let cards = call.catalogue().frameworks().map(|framework| Card {
+        href: format!("/compliance/{}", framework.id),
+        title: framework.title.clone(),
+        version: framework.version.clone(),
+        score: score(latest.as_ref(), framework),
+        controls: framework.controls.len(),
+        parts: parts(&states(framework, &checks, &stated, call.now)),
+    });
+    let cards = cards.collect();
     call.page(&IndexPage { frame: call.frame(Nav::Compliance), cards, judged: !checks.is_empty() })
 }
 
@@ -173,7 +174,7 @@ async fn show(mut call: Call<ReadPosture>, id: web::Path<String>) -> Result<Http
         title: framework.title.clone(),
         version: framework.version.clone(),
         score: score(latest.as_ref(), framework),
-        parts: parts(&standing),
+        parts: parts(&standing.states),
         sections: sections(framework, &standing),
         judged: !standing.checks.is_empty(),
     };

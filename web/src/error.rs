@@ -48,6 +48,9 @@ pub enum WebError {
     /// The body is longer than any form of ours.
     #[error("too large")]
     TooLarge,
+    /// It was stopped, for nobody waits that long.
+    #[error("it took too long")]
+    TooLong,
     /// Ours to mend. The text is for the log and nobody else.
     #[error("{0}")]
     Internal(String),
@@ -80,6 +83,10 @@ impl WebError {
                 ("Too many attempts", format!("Wait {} and try again.", crate::text::span(*wait)))
             }
             Self::TooLarge => ("Too large", "What was sent is larger than any form of ours.".into()),
+            Self::TooLong => (
+                "That takes too long",
+                "It was stopped, and nothing was changed. Narrow down what you ask for and try again.".into(),
+            ),
             Self::Internal(_) => ("Something went wrong", "It is our fault and has been logged.".into()),
         }
     }
@@ -110,6 +117,7 @@ impl ResponseError for WebError {
             Self::Conflict(_) | Self::Busy => StatusCode::CONFLICT,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLong => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -125,6 +133,7 @@ impl From<StoreError> for WebError {
             StoreError::NotFound => Self::NotFound,
             StoreError::Conflict(words) => Self::Conflict(words),
             StoreError::Busy => Self::Busy,
+            StoreError::TooLong => Self::TooLong,
             other => Self::Internal(other.to_string()),
         }
     }

@@ -8,6 +8,7 @@ use plumbline_core::id::PersonId;
 /// One statement about a control.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Attestation {
+    pub framework_id: String,
     pub control_id: String,
     pub attested_at: DateTime<Utc>,
     pub holds: bool,
@@ -36,17 +37,17 @@ pub struct Statement<'a> {
     pub expires_at: DateTime<Utc>,
 }
 
-/// The latest statement about each control of a framework.
+/// The latest statement about each control of a framework; of every framework when none is named.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn latest(tx: &mut TenantTx, framework: &str) -> Result<Vec<Attestation>, StoreError> {
+pub async fn latest(tx: &mut TenantTx, framework: Option<&str>) -> Result<Vec<Attestation>, StoreError> {
     let rows = sqlx::query_as(
-        "select distinct on (a.control_id) a.control_id, a.attested_at, a.holds, a.statement, p.name as person,
-             a.expires_at, a.withdrawn_at
+        "select distinct on (a.framework_id, a.control_id) a.framework_id, a.control_id, a.attested_at, a.holds, a.statement,
+             p.name as person, a.expires_at, a.withdrawn_at
          from attestations a left join people p on p.person_id = a.person_id
-         where a.tenant_id = $1 and a.framework_id = $2
-         order by a.control_id, a.attested_at desc",
+         where a.tenant_id = $1 and ($2::text is null or a.framework_id = $2)
+         order by a.framework_id, a.control_id, a.attested_at desc",
     )
     .bind(tx.tenant().0)
     .bind(framework)
@@ -61,7 +62,7 @@ pub async fn latest(tx: &mut TenantTx, framework: &str) -> Result<Vec<Attestatio
 /// When the database does not answer.
 pub async fn history(tx: &mut TenantTx, framework: &str, control: &str) -> Result<Vec<Attestation>, StoreError> {
     let rows = sqlx::query_as(
-        "select a.control_id, a.attested_at, a.holds, a.statement, p.name as person, a.expires_at, a.withdrawn_at
+        "select a.framework_id, a.control_id, a.attested_at, a.holds, a.statement, p.name as person, a.expires_at, a.withdrawn_at
          from attestations a left join people p on p.person_id = a.person_id
          where a.tenant_id = $1 and a.framework_id = $2 and a.control_id = $3
          order by a.attested_at desc limit 50",

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
+/// Statements that a connection keeps ready: those of all pages, and the commonest of the lists that are put together.
+const STATEMENTS: usize = 400;
+
 /// The database. It gives out doors and nothing else.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -23,8 +26,13 @@ impl Database {
     /// # Errors
     /// When the URL is not one, or nobody answers there.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
-        // Our statements are short: compiling one takes fifty times as long as running it.
-        let options = PgConnectOptions::from_str(url)?.application_name("plumbline").options([("jit", "off")]);
+        // Our statements are short: compiling one takes fifty times as long as running it, and starting processes to share
+        // it takes longer than the page, and takes them from other pages.
+        let settings = [("jit", "off"), ("max_parallel_workers_per_gather", "0")];
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("plumbline")
+            .statement_cache_capacity(STATEMENTS)
+            .options(settings);
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
@@ -56,7 +64,15 @@ impl Database {
     /// # Errors
     /// When no connection can be had.
     pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx, StoreError> {
-        TenantTx::open(&self.pool, tenant).await
+        TenantTx::open(&self.pool, tenant, None).await
+    }
+
+    /// Opens one for somebody who waits: a statement that takes longer is stopped, as [`StoreError::TooLong`].
+    ///
+    /// # Errors
+    /// When no connection can be had.
+    pub async fn tenant_within(&self, tenant: TenantId, within: Duration) -> Result<TenantTx, StoreError> {
+        TenantTx::open(&self.pool, tenant, Some(within)).await
     }
 
     /// Opens a transaction that sees people, sessions and memberships.

@@ -4,6 +4,7 @@ use crate::error::StoreError;
 use plumbline_core::id::TenantId;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+use std::time::Duration;
 
 /// A transaction that sees one tenant's rows and no others. Dropped without [`TenantTx::commit`], it changes nothing.
 #[derive(Debug)]
@@ -13,9 +14,13 @@ pub struct TenantTx {
 }
 
 impl TenantTx {
-    pub(crate) async fn open(pool: &PgPool, tenant: TenantId) -> Result<Self, StoreError> {
-        // One round trip. The only thing put into the text is a UUID that we formatted ourselves.
-        let begin = format!("begin; set local role plumbline_app; set local plumbline.tenant = '{}'", tenant.0);
+    /// `within` is how long a statement may take.
+    pub(crate) async fn open(pool: &PgPool, tenant: TenantId, within: Option<Duration>) -> Result<Self, StoreError> {
+        // One round trip. The only things put into the text are a UUID and a number that we formatted ourselves.
+        let mut begin = format!("begin; set local role plumbline_app; set local plumbline.tenant = '{}'", tenant.0);
+        if let Some(within) = within {
+            begin.push_str(&format!("; set local statement_timeout = {}", within.as_millis()));
+        }
         let tx = pool.begin_with(AssertSqlSafe(begin)).await?;
         Ok(Self { tx, tenant })
     }

@@ -15,10 +15,25 @@ pub enum StoreError {
     /// A secret that cannot be opened: wrong key, or tampered with.
     #[error("a stored secret cannot be opened")]
     Sealed,
+    /// It took longer than whoever asked wanted to wait, and was stopped.
+    #[error("it took too long")]
+    TooLong,
     #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(sqlx::Error),
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+/// PostgreSQL's code for a statement that was stopped.
+const STOPPED: &str = "57014";
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error.as_database_error().and_then(sqlx::error::DatabaseError::code) {
+            Some(code) if code == STOPPED => Self::TooLong,
+            _ => Self::Database(error),
+        }
+    }
 }
 
 impl StoreError {

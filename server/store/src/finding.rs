@@ -11,6 +11,7 @@ mod meaning;
 mod passing;
 mod way;
 
+pub use checks::checks_of;
 pub(crate) use chosen::rows;
 pub use chosen::{MOST_CHOSEN, matching, ticked};
 pub use facets::{FacetCount, Facets, Total, facets, label_values, tag_keys, values};
@@ -18,7 +19,7 @@ pub use filter::{Condition, FindingFilter, Search, What};
 pub(crate) use filter::{Rows, looked_label, narrowed, narrowed_rows};
 pub(crate) use known::Known;
 pub use list::{FindingRow, Order, counted_list, list};
-pub use meaning::{Reader, Refusal, checks_left, meaning};
+pub use meaning::{Reader, Refusal, meaning};
 pub(crate) use meaning::{labels_of, lasting_meaning};
 
 /// The query of lines of a list, from a source that names the findings `f`; with its `where` still to come.

@@ -62,11 +62,10 @@ pub struct GroupRow {
 /// When the database does not answer.
 pub async fn list(tx: &mut TenantTx, key: Option<&str>) -> Result<Vec<GroupRow>, StoreError> {
     let rows = sqlx::query_as(
-        "select tag_key, tag_value, sum(open_findings)::bigint as open_findings, sum(loss)::bigint as loss
-         from group_losses join group_keys k using (tenant_id, tag_key)
+        "select tag_key, tag_value, open_findings, loss from group_sums join group_keys k using (tenant_id, tag_key)
          where tenant_id = $1 and ($2::text is null or tag_key = $2)
              and k.reckoned_to = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-         group by tag_key, tag_value order by open_findings desc, loss desc, tag_key, tag_value limit 200",
+         order by open_findings desc, loss desc, tag_key, tag_value limit 200",
     )
     .bind(tx.tenant().0)
     .bind(key)

@@ -216,31 +216,20 @@ pub struct MissingPermission {
     pub verdicts: i64,
 }
 
-/// The permissions that keep the named checks from deciding, with how many of their unknown verdicts each would cure. It
-/// looks at twenty unknown verdicts of each check, and gives each check's count to the permissions seen among them.
+/// The permissions that keep the named checks from deciding, with how many of their unknown verdicts each would cure. Of
+/// each check twenty unknown verdicts are known to lack what they lack; its count goes to each permission among them.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn missing_permissions(tx: &mut TenantTx, checks: &[String]) -> Result<Vec<MissingPermission>, StoreError> {
     let rows = sqlx::query_as(
-        "with seen as (
-             select distinct e.check_id, m.one ->> 'permission' as permission
-             from unnest($2::text[]) e (check_id)
-             cross join lateral (
-                 select missing from verdicts v
-                 where v.tenant_id = $1 and v.check_id = e.check_id and v.verdict = 'unknown'
-                 order by v.resource_id limit 20
-             ) v
-             cross join lateral jsonb_array_elements(
-                 case jsonb_typeof(v.missing) when 'array' then v.missing else '[]'::jsonb end) m (one)
-         ), hidden as (
+        "with hidden as (
              select check_id, sum(unknown) as unknown from check_states
              where tenant_id = $1 and check_id = any($2) group by check_id
          )
-         select permission, count(*) as checks, sum(unknown)::bigint as verdicts
-         from seen join hidden using (check_id)
-         where permission <> ''
-         group by permission order by verdicts desc, permission limit 8",
+         select p.permission, count(*) as checks, sum(h.unknown)::bigint as verdicts
+         from hidden h join missing_permissions p on p.tenant_id = $1 and p.check_id = h.check_id
+         group by p.permission order by verdicts desc, p.permission limit 8",
     )
     .bind(tx.tenant().0)
     .bind(checks)

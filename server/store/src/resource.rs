@@ -1,5 +1,9 @@
 //! The inventory: what was seen, and how it hangs together.
 
+mod counts;
+
+pub use counts::{ResourceCount, counts};
+
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use crate::page::{Page, PageRequest};
@@ -35,42 +39,6 @@ pub struct ResourceRow {
     pub changed_at: DateTime<Utc>,
     /// The name in lower case, as the database sorts by it.
     sought_name: String,
-}
-
-/// How many resources carry a kind, an account or a region.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct ResourceCount {
-    pub facet: String,
-    pub value: String,
-    pub resources: i64,
-}
-
-/// Counts by kind, account and region, each under the filter's other two.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn counts(tx: &mut TenantTx, filter: &ResourceFilter) -> Result<Vec<ResourceCount>, StoreError> {
-    let rows = sqlx::query_as(
-        "with c as materialized (
-             select kind, account, region, resources,
-                 $2::text is null or kind = $2 as k, $3::text is null or account = $3 as a,
-                 $4::text is null or region = $4 as r
-             from resource_counts where tenant_id = $1 and resources > 0
-         )
-         select 'kind' as facet, kind as value, sum(resources)::bigint as resources from c where a and r group by kind
-         union all
-         select 'account', account, sum(resources)::bigint from c where k and r group by account
-         union all
-         select 'region', region, sum(resources)::bigint from c where k and a group by region
-         order by 1, 3 desc, 2",
-    )
-    .bind(tx.tenant().0)
-    .bind(&filter.kind)
-    .bind(&filter.account)
-    .bind(&filter.region)
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(rows)
 }
 
 /// A page of the inventory. A search is ordered by name, behind what has the text as its uid; all else by id.

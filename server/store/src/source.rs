@@ -60,8 +60,9 @@ macro_rules! source_rows {
         concat!(
             "select s.source_id, s.provider, s.name, s.settings, s.sealed_secret is not null as has_secret, s.poll_seconds,
                  s.paused, s.created_at, s.removed_at, s.probe, s.probed_at,
-                 coalesce((select sum(resources) from resource_counts c
-                           where c.tenant_id = s.tenant_id and c.source_id = s.source_id), 0)::bigint as resources,
+                 coalesce((select c.resources from resource_facets c
+                           where c.tenant_id = s.tenant_id and c.by_facet = '' and c.by_value = '' and c.facet = 'source'
+                               and c.value = s.source_id::text), 0) as resources,
                  n.blind as blind_scopes, coalesce(r.scopes_planned, 0)::bigint as scopes,
                  s.last_run_id, r.state as last_state, r.started_at as last_started_at,
                  r.finished_at as last_finished_at, r.error as last_error

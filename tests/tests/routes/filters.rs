@@ -94,6 +94,10 @@ async fn estate(app: &TestApp) -> (Uuid, Vec<Fact>) {
                  else (array['open', 'open', 'in_progress', 'awaiting_proof', 'reopened'])[1 + n.n % 5] end,
              due_at = case when n.n % 3 <> 0 then timestamptz '2026-11-30T12:00:00Z' + (n.n % 40 - 20) * interval '1 day' + interval '1 hour' end
          from n where n.finding_id = f.finding_id",
+        "insert into teams (tenant_id, team_id, name, created_at)
+         select tenant_id, md5(tenant_id || u.team)::uuid, u.team, now() from tenants, unnest(array['shop', 'core']) u (team) where tenant_id = (select tenant_id from findings limit 1)",
+        "update findings f set team_id = t.team_id from n, teams t
+         where n.finding_id = f.finding_id and t.name = case n.n % 7 when 0 then 'shop' when 1 then 'core' end",
         "drop table n",
     ] {
         let change = change.replace("2026-11-30T12:00:00Z", &noon().to_rfc3339());
@@ -145,7 +149,7 @@ async fn listed(analyst: &mut plumbline_tests::browser::Browser, filter: &str, s
 /// A filter, and the same in plain words of the test.
 type Case = (&'static str, Box<dyn Fn(&Fact) -> bool>);
 
-fn cases(me: Uuid) -> Vec<Case> {
+fn cases(me: Uuid, shop: Uuid) -> Vec<Case> {
     fn case(filter: &'static str, holds: impl Fn(&Fact) -> bool + 'static) -> Case {
         (filter, Box::new(holds))
     }
@@ -183,6 +187,13 @@ fn cases(me: Uuid) -> Vec<Case> {
         case("owner:me", move |f| open(f) && f.assignee_id == Some(me)),
         case("owner:analyst", move |f| open(f) && f.assignee_id == Some(me)),
         case("owner:me,analyst", move |f| open(f) && f.assignee_id == Some(me)),
+        case("team:shop", move |f| open(f) && f.team_id == Some(shop)),
+        case("team:core,shop due<7d", move |f| f.due_within(7) && f.team_id.is_some()),
+        case("-team:shop state:any", move |f| f.team_id != Some(shop)),
+        case("team:shop tag:env=prod severity>=low", move |f| {
+            open(f) && f.team_id == Some(shop) && f.tag("env") == Some("prod")
+        }),
+        case("resource:web- blast>none", move |f| open(f) && f.name.starts_with("web-") && f.blast != "none"),
         case("unassigned", move |f| open(f) && f.assignee_id.is_none() && f.team_id.is_none()),
         case("-unassigned state:any", |f| f.assignee_id.is_some() || f.team_id.is_some()),
         case("account:4444*", move |f| open(f) && f.account == "444455556666"),
@@ -254,10 +265,17 @@ async fn every_page_is_what_a_plain_evaluation_gives_in_order(pool: PgPool) {
     let mut analyst = app.analyst().await;
     let mut wrong = Vec::new();
 
-    for (at, (filter, holds)) in cases(me).iter().enumerate() {
+    let shop: Uuid =
+        sqlx::query_scalar("select team_id from teams where name = 'shop'").fetch_one(&app.pool).await.expect("a team");
+    for (at, (filter, holds)) in cases(me, shop).iter().enumerate() {
         let meant: Vec<Fact> = facts.iter().filter(|fact| holds(fact)).cloned().collect();
-        let others = ["due", "newest", "oldest"];
-        for sort in ["risk"].into_iter().chain(others.get(at % 9).copied()) {
+        // What teams and members have to do has an order of its own.
+        let others = if filter.starts_with("team:") || *filter == "owner:me" {
+            vec!["due"]
+        } else {
+            ["due", "newest", "oldest"].get(at % 9).copied().into_iter().collect()
+        };
+        for sort in ["risk"].into_iter().chain(others) {
             let (ids, caption) = listed(&mut analyst, filter, sort).await;
             if ids != in_order(meant.clone(), sort) {
                 wrong.push(format!("{filter} by {sort}: {} shown, {} meant", ids.len(), meant.len()));
@@ -270,6 +288,87 @@ async fn every_page_is_what_a_plain_evaluation_gives_in_order(pool: PgPool) {
     }
 
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// More checks than a page has lines are read by where each begins.
+#[sqlx::test(migrations = "../migrations")]
+async fn what_many_checks_find_is_one_ranking(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let estate = Estate::of(&app).await;
+    for at in 0..75 {
+        let resource = estate.resource(&NewResource::of(check(at), &format!("r-{at:02}"))).await;
+        for check in [check(at), check((at + 1) % 75)] {
+            estate.verdict(resource, check, Verdict::Fail).await;
+        }
+    }
+    sqlx::query("update findings f set risk = 1 + (('x' || left(md5(finding_id::text), 4))::bit(16)::int % 9)")
+        .execute(&app.pool)
+        .await
+        .expect("risks");
+    estate.add_up(40.0).await;
+    let mut analyst = app.analyst().await;
+
+    let meant = in_order(facts(&app).await, "risk");
+    let (shown, caption) = listed(&mut analyst, "key:cloud", "risk").await;
+
+    assert!(meant.len() > 100 && caption.starts_with(&format!("{} findings", meant.len())), "{caption}");
+    assert_eq!(shown, meant);
+}
+
+/// What some thousand resources are marked with is looked for at the top of the ranking, and by the resources where it is
+/// not there.
+#[sqlx::test(migrations = "../migrations")]
+async fn a_tag_of_thousands_is_found_wherever_it_ranks(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let estate = Estate::of(&app).await;
+    let first = estate.resource(&NewResource::of(check(0), "first")).await;
+    estate.verdict(first, check(0), Verdict::Fail).await;
+    for more in [
+        "insert into resources (tenant_id, resource_id, source_id, kind, uid, name, account, region, scope_region, reader, attributes,
+             unread, tags, digest, exposure, criticality, first_seen, changed_at)
+         select tenant_id, md5(n::text)::uuid, source_id, kind, uid || n, 'more-' || n, account, region, scope_region, reader, '{}', '{}',
+             jsonb_build_object('wave', case when n % 3 = 0 then 'one' else 'two' end), digest, exposure, criticality, first_seen, changed_at
+         from resources, generate_series(1, 7500) n",
+        "insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, stage, severity, account, region, exposure,
+             criticality, likelihood, loss, risk, fix_id, observed, message, subject, first_seen, opened_at)
+         select f.tenant_id, md5('f' || n)::uuid, source_id, md5(n::text)::uuid, check_id, state, stage, severity, account, region,
+             exposure, criticality, likelihood, loss, 10 + n % 7, fix_id, observed, message, subject, first_seen, opened_at
+         from findings f, generate_series(1, 7500) n",
+    ] {
+        sqlx::query(more).execute(&app.pool).await.expect("more of it");
+    }
+    estate.add_up(40.0).await;
+    let mut analyst = app.analyst().await;
+
+    for raised in [0_i16, 50] {
+        sqlx::query("update findings f set risk = f.risk + $1 from resources r where r.resource_id = f.resource_id and r.tags ->> 'wave' = 'two'")
+            .bind(raised)
+            .execute(&app.pool)
+            .await
+            .expect("risks");
+        let meant = facts(&app).await.into_iter().filter(|fact| fact.tag("wave") == Some("one")).collect();
+        let page = analyst.get("/findings?q=tag:wave%3Done").await;
+        let shown = page.attributes("[data-row] input", "value");
+        let shown: Vec<Uuid> = shown.iter().map(|id| id.parse().expect("an id")).collect();
+        assert_eq!(shown, in_order(meant, "risk")[..50], "others raised by {raised}");
+    }
+}
+
+/// Beside a severity stand the numbers that the list would have.
+#[sqlx::test(migrations = "../migrations")]
+async fn the_numbers_beside_a_severity_are_those_of_the_lists(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let (_, facts) = estate(&app).await;
+    let mut analyst = app.analyst().await;
+    let severity = facts[0].severity.clone();
+    let page = analyst.get(&format!("/findings?q=severity:{severity}")).await;
+    let facets = page.texts(".facet");
+
+    for region in ["eu-west-1", "eu-central-1", "us-east-1"] {
+        let meant = facts.iter().filter(|f| f.state == "open" && f.severity == severity && f.region == region).count();
+        let shown = facets.iter().find(|facet| facet.starts_with("Region")).expect("regions");
+        assert!(shown.contains(&format!("{region}{meant}")), "{region} has {meant}: {shown}");
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]

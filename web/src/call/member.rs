@@ -22,6 +22,10 @@ use secrecy::SecretString;
 use serde_json::Value;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A statement of a page that takes longer is stopped, so that one page does not take the database from all others.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The member who calls.
 #[derive(Debug, Clone)]
@@ -186,7 +190,12 @@ impl<P: May> Call<P> {
         if !here.role.may(P::PERMISSION) {
             return Err(WebError::Forbidden);
         }
-        let mut tx = signed_in.state.database(Key(())).tenant(here.tenant).await?;
+        let database = signed_in.state.database(Key(()));
+        // What changes something may take as long as it takes; who reads a page has gone by then.
+        let mut tx = match signed_in.safe {
+            true => database.tenant_within(here.tenant, PATIENCE).await?,
+            false => database.tenant(here.tenant).await?,
+        };
         let person = &signed_in.person;
         // A part of a page has no header that would show it.
         let unread = if signed_in.htmx.is_htmx { 0 } else { inbox::unread(&mut tx, person.id).await? };

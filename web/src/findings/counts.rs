@@ -38,17 +38,18 @@ impl Counts {
     ) -> Result<Self, StoreError> {
         let facets = finding::facets(tx, filter).await?;
         let found = filter.search.as_ref().map(|search| &search.checks);
-        let by_check = facets
+        let by_check: BTreeMap<String, i64> = facets
             .of("check")
             .iter()
             .filter(|count| found.is_none_or(|ids| ids.contains(&count.value)))
             .map(|count| (count.value.clone(), count.findings))
             .collect();
-        let mut left = BTreeMap::new();
-        for facet in [Field::Check, Field::Severity, Field::Key] {
-            let checks = finding::checks_left(tx, catalogue.terms(), &query.filter, &[facet]).await?;
-            left.insert(facet, checks.into_iter().collect());
-        }
+        let counted: Vec<String> = by_check.keys().cloned().collect();
+        let left = [Field::Check, Field::Severity, Field::Key].map(|facet| {
+            let checks = finding::checks_of(catalogue.terms(), &counted, &query.filter, &[facet]);
+            (facet, checks.into_iter().collect())
+        });
+        let left = left.into();
         // Sums are kept by check and not by resource: they are exact for a search that found only checks.
         let of_resources = filter.search.as_ref().is_some_and(|search| !search.resources.is_empty());
         let exact = facets.exact && !of_resources && filter.more.is_empty() && !filter.nothing;
@@ -128,7 +129,8 @@ impl Counts {
             counts.into_iter().enumerate().partition(|(at, count)| *at < SHOWN || picked.contains(&count.value));
         let choice = |(_, count): (usize, FacetCount)| Choice {
             label: label(facet, &count.value, catalogue),
-            count: (self.exact && !PLAIN.contains(&facet)).then(|| text::number(count.findings)),
+            count: (self.exact && self.facets.counts(facet.word()) && !PLAIN.contains(&facet))
+                .then(|| text::number(count.findings)),
             chosen: picked.contains(&count.value),
             href: query.toggled(facet, &count.value).href(),
         };

@@ -66,11 +66,19 @@ impl Way {
             Self::Stages(values) => {
                 sql.push("select stage from unnest(").push_bind(values.clone()).push("::text[]) u (stage)");
             }
-            Self::Marked(what) => what.resources(sql),
-            Self::OpenedAfter(_) | Self::OpenedBefore(_) => {
+            Self::Marked(what) => {
+                sql.push("select s.state, m.resource_id from (");
+                what.resources(sql);
+                sql.push(") m cross join unnest(").push_bind(states).push("::text[]) s (state)");
+            }
+            Self::Cuts => {
+                sql.push("select s.state, x.fix_id from fixes x cross join unnest(").push_bind(states);
+                sql.push("::text[]) s (state) where x.tenant_id = current_tenant() and x.paths_cut > 0");
+            }
+            Self::Nobody | Self::OpenedAfter(_) | Self::OpenedBefore(_) => {
                 sql.push("select state from unnest(").push_bind(states).push("::text[]) s (state)");
             }
-            Self::DueBefore(_) => {
+            Self::DueBefore(_) | Self::DueAfter(_) | Self::NoDue => {
                 sql.push("select 1 as one");
             }
         }
@@ -100,12 +108,16 @@ impl Way {
                   and f.state = e.state",
             ),
             Self::Blasts(_) => sql.push(" and f.blast = e.blast and f.blast <> 'none' and f.state = e.state"),
-            Self::Marked(_) => sql.push(" and f.resource_id = e.resource_id"),
+            Self::Marked(_) => sql.push(" and f.resource_id = e.resource_id and f.state = e.state"),
             Self::OpenedAfter(at) => sql.push(" and f.state = e.state and f.opened_at >= ").push_bind(*at),
             Self::OpenedBefore(at) => sql.push(" and f.state = e.state and f.opened_at < ").push_bind(*at),
+            Self::Nobody => sql.push(" and f.assignee_id is null and f.team_id is null and f.state = e.state"),
+            Self::Cuts => sql.push(" and f.fix_id = e.fix_id and f.state = e.state"),
             Self::DueBefore(at) => {
                 sql.push(" and f.state = 'open' and f.due_at is not null and f.due_at < ").push_bind(*at)
             }
+            Self::DueAfter(at) => sql.push(" and f.state = 'open' and f.due_at >= ").push_bind(*at),
+            Self::NoDue => sql.push(" and f.state = 'open' and f.due_at is null"),
         };
     }
 

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 /// The checks that the filter's words about checks leave, without those about some fields; of all checks that the
 /// content has and of those in `known`.
-pub(super) fn checks_of(terms: &Terms, known: &[String], filter: &Filter, but: &[Field]) -> Vec<String> {
+#[must_use]
+pub fn checks_of(terms: &Terms, known: &[String], filter: &Filter, but: &[Field]) -> Vec<String> {
     let said = |field: Field| (is_of_check(field) || field == Field::Severity) && !but.contains(&field);
     let mut left: BTreeSet<&str> = terms.checks.iter().map(|check| check.id.as_str()).collect();
     left.extend(known.iter().map(String::as_str));

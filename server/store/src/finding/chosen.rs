@@ -24,7 +24,7 @@ pub async fn matching(tx: &mut TenantTx, filter: &FindingFilter) -> Result<bool,
     for part in parts(filter) {
         let ways = Ways::of(tx, &part).await?;
         let mut sql = QueryBuilder::new("insert into chosen select finding_id from (");
-        ways.least.way.all(&part, &mut sql);
+        ways.least.way.all(&ways.filter, &mut sql);
         sql.push(") found limit ").push_bind(MOST_CHOSEN + 1).push(" on conflict do nothing");
         let done = sql.build().persistent(false).execute(tx.conn()).await?;
         more |= i64::try_from(done.rows_affected()).unwrap_or(i64::MAX) > MOST_CHOSEN;

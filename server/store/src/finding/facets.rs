@@ -12,7 +12,13 @@ use sqlx::{Postgres, QueryBuilder};
 use std::collections::BTreeMap;
 
 /// More rows of counts than this are not summed while somebody waits.
-const SUMMED: i64 = 20_000;
+const SUMMED: i64 = 10_000;
+/// And so many of values beside values.
+const SUMMED_BESIDE: usize = 20_000;
+/// Of so many values the sums are simply added up.
+const FEW_VALUES: usize = 60;
+/// The facets that sums are kept of; the one that may have the most values first.
+const FACETS: [&str; 7] = ["account", "check", "source", "region", "exposure", "criticality", "severity"];
 
 /// How many findings carry a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +34,8 @@ pub struct Facets {
     by_name: BTreeMap<String, Vec<FacetCount>>,
     /// Whether the numbers are those of the filter; if not, they are of all findings and only tell which values there are.
     pub exact: bool,
+    /// Whether those of accounts are not, though the others are.
+    accounts_uncounted: bool,
 }
 
 impl Facets {
@@ -35,6 +43,12 @@ impl Facets {
     #[must_use]
     pub fn of(&self, facet: &str) -> &[FacetCount] {
         self.by_name.get(facet).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the numbers of one facet are those of the filter.
+    #[must_use]
+    pub fn counts(&self, facet: &str) -> bool {
+        self.exact && !(self.accounts_uncounted && facet == "account")
     }
 }
 
@@ -127,7 +141,7 @@ pub(super) async fn count(tx: &mut TenantTx, filter: &FindingFilter, least: &Mea
     let mut sql = QueryBuilder::new("select count(*) from (select 1 from (");
     least.way.all(filter, &mut sql);
     sql.push(") found limit ").push_bind(COUNTED + 1).push(") counted");
-    let (findings,): (i64,) = sql.build_query_as().persistent(false).fetch_one(tx.conn()).await?;
+    let (findings,): (i64,) = sql.build_query_as().fetch_one(tx.conn()).await?;
     Ok(if findings > COUNTED { Total::MoreThan(COUNTED) } else { Total::Exactly(findings) })
 }
 
@@ -176,7 +190,7 @@ pub(super) async fn is_impossible(tx: &mut TenantTx, filter: &FindingFilter) -> 
         none(Some(by), of);
     }
     sql.push(")");
-    let (impossible,): (bool,) = sql.build_query_as().persistent(false).fetch_one(tx.conn()).await?;
+    let (impossible,): (bool,) = sql.build_query_as().fetch_one(tx.conn()).await?;
     Ok(impossible)
 }
 
@@ -186,16 +200,51 @@ pub(super) async fn is_impossible(tx: &mut TenantTx, filter: &FindingFilter) -> 
 /// When the database does not answer.
 pub async fn facets(tx: &mut TenantTx, filter: &FindingFilter) -> Result<Facets, StoreError> {
     match narrowed_by(filter).as_slice() {
-        [] => Ok(collect(beside(tx, filter, "", vec![String::new()]).await?, true)),
-        [(facet, values)] => {
-            let mut rows = beside(tx, filter, facet, values.clone()).await?;
-            let of_itself = beside(tx, filter, "", vec![String::new()]).await?;
-            rows.extend(of_itself.into_iter().filter(|(name, ..)| name == facet));
-            Ok(collect(rows, true))
-        }
+        [] => Ok(collect(beside(tx, filter, "", vec![String::new()], &FACETS).await?, true)),
+        [(facet, values)] => by_one(tx, filter, facet, values).await,
         _ if few_counts(tx).await? => Ok(collect(summed(tx, filter).await?, true)),
-        _ => Ok(collect(beside(tx, filter, "", vec![String::new()]).await?, false)),
+        _ => Ok(collect(beside(tx, filter, "", vec![String::new()], &FACETS).await?, false)),
     }
+}
+
+/// Counts where one facet is narrowed to some of its values.
+async fn by_one(
+    tx: &mut TenantTx,
+    filter: &FindingFilter,
+    facet: &'static str,
+    values: &[String],
+) -> Result<Facets, StoreError> {
+    let all = beside(tx, filter, "", vec![String::new()], &FACETS).await?;
+    // Of many values, whichever is less is added up: what is left, or what is to be taken from all.
+    let known = if values.len() > FEW_VALUES { self::values(tx, facet, i64::MAX).await? } else { Vec::new() };
+    let without: Vec<String> = known.into_iter().map(|one| one.value).filter(|one| !values.contains(one)).collect();
+    let taken = values.len() > FEW_VALUES && without.len() < values.len();
+    let summed = if taken { without } else { values.to_vec() };
+    let accounts = all.iter().filter(|(name, ..)| name == "account").count();
+    // Hundreds of checks beside hundreds of accounts are more sums than there are lines to show them on.
+    let accounts_uncounted = summed.len().saturating_mul(accounts) > SUMMED_BESIDE;
+    let asked = if accounts_uncounted { &FACETS[1..] } else { &FACETS[..] };
+    let beside = beside(tx, filter, facet, summed, asked).await?;
+    // Its own values are those of all, and a check's are too beside a severity, which follows from it.
+    let of_all = |name: &str| {
+        name == facet || (facet == "severity" && name == "check") || (accounts_uncounted && name == "account")
+    };
+    let (mut rows, others): (Rows, Rows) = all.into_iter().partition(|(name, ..)| of_all(name));
+    rows.extend(if taken { less(others, beside) } else { beside });
+    Ok(Facets { accounts_uncounted, ..collect(rows, true) })
+}
+
+/// Sums without a part of them.
+fn less(all: Rows, part: Rows) -> Rows {
+    let part: BTreeMap<(String, String), i64> =
+        part.into_iter().map(|(facet, value, findings)| ((facet, value), findings)).collect();
+    all.into_iter()
+        .map(|(facet, value, findings)| {
+            let taken = part.get(&(facet.clone(), value.clone())).copied().unwrap_or(0);
+            (facet, value, findings - taken)
+        })
+        .filter(|(.., findings)| *findings > 0)
+        .collect()
 }
 
 /// The checks whose sums make up the filter; none for all.
@@ -212,10 +261,13 @@ fn counted_checks(filter: &FindingFilter) -> Option<Vec<String>> {
 
 /// The facets that the filter narrows, but for the state, with the values left.
 fn narrowed_by(filter: &FindingFilter) -> Vec<(&'static str, Vec<String>)> {
+    // A severity has sums of its own; beside other words about checks it is one more of these.
+    let of_severity = filter.checks.is_none() && filter.search.is_none() && !filter.severities.is_empty();
     let owned = |words: Option<Vec<&'static str>>| words.map(|words| words.into_iter().map(str::to_owned).collect());
     let sources = filter.sources.iter().map(ToString::to_string).collect::<Vec<_>>();
     [
-        ("check", counted_checks(filter)),
+        ("check", if of_severity { None } else { counted_checks(filter) }),
+        ("severity", owned(if of_severity { words(&filter.severities, |s| s.as_str()) } else { None })),
         ("source", some(&sources)),
         ("account", some(&filter.accounts)),
         ("region", some(&filter.regions)),
@@ -227,18 +279,19 @@ fn narrowed_by(filter: &FindingFilter) -> Vec<(&'static str, Vec<String>)> {
     .collect()
 }
 
-/// The sums kept beside the values of one facet; every finding has one exposure and one criticality, so either of them
-/// sums to the states.
+/// The sums kept beside the values of one facet, of some facets; every finding has one exposure and one criticality, so
+/// either of them sums to the states.
 async fn beside(
     tx: &mut TenantTx,
     filter: &FindingFilter,
     facet: &str,
     values: Vec<String>,
+    asked: &[&'static str],
 ) -> Result<Rows, StoreError> {
     let rows = sqlx::query_as(
         "select facet, value, sum(findings)::bigint from finding_facets
-         where tenant_id = $1 and by_facet = $2 and by_value = any($3) and ($4::text[] is null or state = any($4))
-           and findings > 0
+         where tenant_id = $1 and by_facet = $2 and by_value = any($3)
+           and state = any(coalesce($4, '{open,accepted,resolved}'::text[])) and facet = any($5) and findings > 0
          group by facet, value
          union all
          select 'state', state, sum(findings)::bigint from finding_facets
@@ -250,6 +303,7 @@ async fn beside(
     .bind(facet)
     .bind(values)
     .bind(words(&filter.states, |state| state.as_str()))
+    .bind(asked)
     .fetch_all(tx.conn())
     .await?;
     Ok(rows)
@@ -308,7 +362,7 @@ fn collect(rows: Rows, exact: bool) -> Facets {
     for values in by_name.values_mut() {
         values.sort_by(|a, b| b.findings.cmp(&a.findings).then_with(|| a.value.cmp(&b.value)));
     }
-    Facets { by_name, exact }
+    Facets { by_name, exact, accounts_uncounted: false }
 }
 
 /// None for "not narrowed".

@@ -2,6 +2,8 @@
 //! of it and for what is done to all that it shows.
 
 use super::FindingState;
+use crate::door::TenantTx;
+use crate::error::StoreError;
 use chrono::{DateTime, Utc};
 use plumbline_core::glob;
 use plumbline_core::risk::{Criticality, Exposure};
@@ -73,12 +75,19 @@ pub enum What {
     Resources(Vec<String>),
     /// These resources.
     Of(Vec<Uuid>),
+    /// The same of resources that are few enough to be held in memory while findings are looked at.
+    Held(Box<What>),
     /// Its fix cuts an attack path.
     OnPath,
     Search(Search),
 }
 
 impl FindingFilter {
+    /// Whether it asks what a risk goes with, so that in the ranking of all what it leaves may stand at the very end.
+    pub(super) fn is_ranked(&self) -> bool {
+        !(self.severities.is_empty() && self.exposures.is_empty() && self.criticalities.is_empty())
+    }
+
     /// The states that it leaves, as words.
     pub(crate) fn state_words(&self) -> Vec<&'static str> {
         let states = if self.states.is_empty() { &FindingState::ALL[..] } else { &self.states };
@@ -199,6 +208,11 @@ impl What {
                 );
             }
             Self::Search(search) => found(sql, search),
+            Self::Held(what) => {
+                sql.push(" and (f.resource_id in (");
+                what.resources(sql);
+                sql.push(")) is true");
+            }
             Self::Labelled(_) | Self::Resources(_) => {
                 sql.push(" and exists (select from (");
                 self.resources(sql);
@@ -231,6 +245,26 @@ impl What {
         }
     }
 
+    /// Whether it names resources.
+    pub(super) fn is_of_resources(&self) -> bool {
+        matches!(self, Self::Labelled(_) | Self::Resources(_) | Self::Of(_) | Self::Held(_))
+    }
+
+    /// Whether the resources that it names are looked up: not where a pattern begins with any letter.
+    pub(super) fn looks_up_resources(&self) -> bool {
+        let anything = matches!(self, Self::Resources(texts) if texts.iter().any(|text| beginning(text).is_empty()));
+        self.is_of_resources() && !anything
+    }
+
+    /// How many resources it means, as far as `most`.
+    pub(super) async fn count_of_resources(&self, tx: &mut TenantTx, most: i64) -> Result<i64, StoreError> {
+        let mut sql = QueryBuilder::new("select count(*) from (");
+        self.resources(&mut sql);
+        sql.push(" limit ").push_bind(most).push(") marked");
+        let (resources,): (i64,) = sql.build_query_as().fetch_one(tx.conn()).await?;
+        Ok(resources)
+    }
+
     /// Writes the query of the resources that a condition on resources means: columns of `r`, with its `where` open.
     pub(super) fn resources(&self, sql: &mut QueryBuilder<Postgres>) {
         match self {
@@ -246,18 +280,22 @@ impl What {
                 sql.push(")");
             }
             Self::Resources(texts) => {
-                sql.push("select r.resource_id from resources r where r.tenant_id = current_tenant() and (false");
-                for text in texts {
-                    let begins = beginning(text);
-                    sql.push(" or (r.sought_name ~>=~ lower(").push_bind(begins.to_owned());
-                    sql.push(") and r.sought_name ~<~ (lower(").push_bind(begins.to_owned()).push(") || chr(1114111))");
-                    if begins.len() < text.len() {
-                        sql.push(" and r.name ~ ").push_bind(glob::regex(text));
-                    }
-                    sql.push(") or r.uid = ").push_bind(text.clone());
+                // Names and identifiers have an index each, and nothing else is looked at.
+                sql.push("select r.resource_id from (");
+                for (at, text) in texts.iter().enumerate() {
+                    sql.push(if at > 0 { " union " } else { "" });
+                    sql.push("(select resource_id from resources where tenant_id = current_tenant()");
+                    named(sql, text);
+                    sql.push(
+                        " union all select resource_id from resources where tenant_id = current_tenant() and uid = ",
+                    );
+                    sql.push_bind(text.clone()).push(" and not (true");
+                    named(sql, text);
+                    sql.push("))");
                 }
-                sql.push(")");
+                sql.push(") r where true");
             }
+            Self::Held(what) => what.resources(sql),
             Self::Of(ids) => {
                 sql.push("select r.resource_id from unnest(").push_bind(ids.clone());
                 sql.push("::uuid[]) r (resource_id) where true");
@@ -270,13 +308,23 @@ impl What {
 }
 
 /// What a name begins with that a text means: all of it, or of a pattern what stands before its first other letter.
-pub(super) fn beginning(text: &str) -> &str {
+fn beginning(text: &str) -> &str {
     text.split(['*', '?']).next().unwrap_or("")
 }
 
 /// A label as `looked` has it, with its value or with any. No label has the letter in between.
 pub(crate) fn looked_label(label: &str, value: Option<&str>) -> String {
     value.map_or_else(|| label.to_owned(), |value| format!("{label}\u{1}{value}"))
+}
+
+/// Whether a resource has the name that a text means: its beginning, or a pattern.
+fn named(sql: &mut QueryBuilder<Postgres>, text: &str) {
+    let begins = beginning(text);
+    sql.push(" and sought_name ~>=~ lower(").push_bind(begins.to_owned());
+    sql.push(") and sought_name ~<~ (lower(").push_bind(begins.to_owned()).push(") || chr(1114111))");
+    if begins.len() < text.len() {
+        sql.push(" and name ~ ").push_bind(glob::regex(text));
+    }
 }
 
 fn due(sql: &mut QueryBuilder<Postgres>, how: &str, at: DateTime<Utc>) {

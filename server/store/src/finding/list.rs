@@ -163,9 +163,9 @@ pub async fn counted_list(
     let (mut found, mut counted) = (Vec::new(), Total::Unknown);
     for filter in parts(filter) {
         let ways = Ways::of(tx, &filter).await?;
-        found.extend(part.read(tx, &filter, &ways).await?);
+        found.extend(part.read(tx, &ways).await?);
         if sums.is_none() && filter.search.is_none() {
-            counted = facets::count(tx, &filter, &ways.least).await?;
+            counted = facets::count(tx, &ways.filter, &ways.least).await?;
         }
     }
     sort(&mut found, order);
@@ -217,56 +217,100 @@ struct Part {
 }
 
 impl Part {
-    async fn read(
-        &self,
-        tx: &mut TenantTx,
-        filter: &FindingFilter,
-        ways: &Ways,
-    ) -> Result<Vec<FindingRow>, StoreError> {
+    async fn read(&self, tx: &mut TenantTx, ways: &Ways) -> Result<Vec<FindingRow>, StoreError> {
+        let filter = &ways.filter;
+        if let (Order::Risk, None, Some((top, way)), [state]) =
+            (self.order, self.after, &ways.top, &*filter.state_words())
+        {
+            let mut sql = QueryBuilder::new("with ");
+            self.at_top(state, *top, filter, &mut sql);
+            let found = self.lines(tx, sql).await?;
+            if i64::try_from(found.len()).is_ok_and(|found| found == self.limit) {
+                return Ok(found);
+            }
+            let mut sql = QueryBuilder::new("with ");
+            self.marked(way, filter, &mut sql);
+            return self.lines(tx, sql).await;
+        }
         let mut sql = QueryBuilder::new("with ");
         match self.order {
             Order::Risk if ways.best.is_ranked() => self.ranked(&ways.best, filter, &mut sql),
+            Order::Risk if matches!(ways.best, Way::Marked(_)) => self.marked(&ways.best, filter, &mut sql),
             Order::Risk => self.sorted(&ways.best, filter, &mut sql),
             _ if ways.least.findings <= FEW => self.sorted(&ways.least.way, filter, &mut sql),
             _ => self.timed(filter, &mut sql),
         }
-        sql.push(rows_of!("top t join findings f on f.tenant_id = current_tenant() and f.finding_id = t.finding_id"));
-        sql.push(" order by ").push(self.order.by());
-        Ok(sql.build_query_as().persistent(false).fetch_all(tx.conn()).await?)
+        self.lines(tx, sql).await
     }
 
-    /// Arm by arm in the order of rank, a page of each.
+    /// The lines of the findings in `top`.
+    async fn lines(&self, tx: &mut TenantTx, mut sql: QueryBuilder<Postgres>) -> Result<Vec<FindingRow>, StoreError> {
+        sql.push(rows_of!("top t join findings f on f.tenant_id = current_tenant() and f.finding_id = t.finding_id"));
+        sql.push(" order by ").push(self.order.by());
+        Ok(sql.build_query_as().fetch_all(tx.conn()).await?)
+    }
+
+    /// Arm by arm in the order of rank, a page of each. Of many arms, those that begin highest: no others have a line of it.
     fn ranked(&self, way: &Way, filter: &FindingFilter, sql: &mut QueryBuilder<Postgres>) {
+        let many = way.count_of_arms(filter) > self.limit;
+        if many {
+            sql.push("heads as materialized (select e.* from (");
+            way.arms(filter, sql);
+            sql.push(") e cross join lateral (select x.risk, x.finding_id from (");
+            self.of_arm(way, filter, sql, 1);
+            sql.push(") x order by x.risk desc, x.finding_id limit 1) h order by h.risk desc, h.finding_id limit ");
+            sql.push_bind(self.limit).push("), ");
+        }
         sql.push("top as (select x.finding_id from (");
-        way.arms(filter, sql);
+        if many {
+            sql.push("select * from heads");
+        } else {
+            way.arms(filter, sql);
+        }
         sql.push(") e cross join lateral (");
+        self.of_arm(way, filter, sql, self.limit);
+        sql.push(") x order by x.risk desc, x.finding_id limit ").push_bind(self.limit).push(") ");
+    }
+
+    /// The first lines of an arm `e`, in no order where the page does not begin at the top.
+    fn of_arm(&self, way: &Way, filter: &FindingFilter, sql: &mut QueryBuilder<Postgres>, limit: i64) {
         if let Some((risk, id)) = self.after.map(|(risk, id)| (smallint(risk), id)) {
             // Those of the same risk are a range of their own, or all that came before would be read again.
-            self.arm(way, filter, sql, |sql| {
+            range(way, filter, sql, limit, |sql| {
                 sql.push(" and f.risk = ").push_bind(risk).push(" and f.finding_id > ").push_bind(id);
             });
             sql.push(" union all ");
         }
-        self.arm(way, filter, sql, |sql| {
+        range(way, filter, sql, limit, |sql| {
             if let Some((risk, _)) = self.after {
                 sql.push(" and f.risk < ").push_bind(smallint(risk));
             }
         });
-        sql.push(") x order by x.risk desc, x.finding_id limit ").push_bind(self.limit).push(") ");
     }
 
-    fn arm(
-        &self,
-        way: &Way,
-        filter: &FindingFilter,
-        sql: &mut QueryBuilder<Postgres>,
-        begins: impl FnOnce(&mut QueryBuilder<Postgres>),
-    ) {
-        sql.push("(select f.finding_id, f.risk from findings f where f.tenant_id = current_tenant()");
-        way.equality(sql);
-        begins(sql);
+    /// Among the first of the ranking.
+    fn at_top(&self, state: &'static str, top: i64, filter: &FindingFilter, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("top as (select f.finding_id from (select * from findings f where f.tenant_id = current_tenant()");
+        sql.push(" and f.state = ").push_bind(state).push(" order by f.risk desc, f.finding_id limit ").push_bind(top);
+        sql.push(") f where true");
         narrowed(filter, sql);
-        sql.push(" order by f.risk desc, f.finding_id limit ").push_bind(self.limit).push(")");
+        sql.push(" order by f.risk desc, f.finding_id limit ").push_bind(self.limit).push(") ");
+    }
+
+    /// All that resources have is ranked in the index, and looked at from the top until the page is full.
+    fn marked(&self, way: &Way, filter: &FindingFilter, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("top as (select c.finding_id from (select x.finding_id, x.risk from (");
+        way.arms(filter, sql);
+        sql.push(
+            ") e cross join lateral (select f.finding_id, f.risk from findings f where f.tenant_id = current_tenant()",
+        );
+        way.equality(sql);
+        self.begins(sql);
+        // Or the planner would read all findings and join them to the resources.
+        sql.push(" offset 0) x order by x.risk desc, x.finding_id) c cross join lateral (");
+        sql.push("select from findings f where f.tenant_id = current_tenant() and f.finding_id = c.finding_id");
+        narrowed(filter, sql);
+        sql.push(" offset 0) f order by c.risk desc, c.finding_id limit ").push_bind(self.limit).push(") ");
     }
 
     /// All that a way has, sorted.
@@ -281,17 +325,31 @@ impl Part {
         sql.push(" order by ").push(self.order.by()).push(" limit ").push_bind(self.limit).push(") ");
     }
 
-    /// In the order of time.
+    /// In the order of time; what is due of teams or members, each of which has an order of its own.
     fn timed(&self, filter: &FindingFilter, sql: &mut QueryBuilder<Postgres>) {
+        let mut positive = filter.more.iter().filter(|condition| !condition.not).map(|condition| &condition.what);
+        let owners = positive.find(|what| matches!(what, What::Teams(_) | What::Assignees(_)));
         sql.push("top as (select f.finding_id from unnest(");
-        let states = if self.order == Order::Due { vec!["open"] } else { filter.state_words() };
-        sql.push_bind(states).push(
-            "::text[]) e (state) cross join lateral (select f.finding_id, f.opened_at, f.due_at from findings f
-             where f.tenant_id = current_tenant() and f.state = e.state",
-        );
-        if self.order == Order::Due {
-            sql.push(" and f.state = 'open' and f.due_at is not null");
-        }
+        let of_arm = match (self.order, owners) {
+            (Order::Due, Some(What::Teams(teams))) => {
+                sql.push_bind(teams.clone()).push("::uuid[]) e (team_id)");
+                "f.state = 'open' and f.due_at is not null and f.team_id = e.team_id and f.team_id is not null"
+            }
+            (Order::Due, Some(What::Assignees(people))) => {
+                sql.push_bind(people.clone()).push("::uuid[]) e (person_id)");
+                "f.state = 'open' and f.due_at is not null and f.assignee_id = e.person_id and f.assignee_id is not null"
+            }
+            (Order::Due, _) => {
+                sql.push_bind(vec!["open"]).push("::text[]) e (state)");
+                "f.state = 'open' and f.due_at is not null"
+            }
+            _ => {
+                sql.push_bind(filter.state_words()).push("::text[]) e (state)");
+                "f.state = e.state"
+            }
+        };
+        sql.push(" cross join lateral (select f.finding_id, f.opened_at, f.due_at from findings f");
+        sql.push(" where f.tenant_id = current_tenant() and ").push(of_arm);
         self.begins(sql);
         narrowed(filter, sql);
         sql.push(" order by ").push(self.order.by()).push(" limit ").push_bind(self.limit);
@@ -318,6 +376,21 @@ impl Part {
             }
         }
     }
+}
+
+/// The first findings of an arm `e` in the order of rank, from where it begins.
+fn range(
+    way: &Way,
+    filter: &FindingFilter,
+    sql: &mut QueryBuilder<Postgres>,
+    limit: i64,
+    begins: impl FnOnce(&mut QueryBuilder<Postgres>),
+) {
+    sql.push("(select f.finding_id, f.risk from findings f where f.tenant_id = current_tenant()");
+    way.equality(sql);
+    begins(sql);
+    narrowed(filter, sql);
+    sql.push(" order by f.risk desc, f.finding_id limit ").push_bind(limit).push(")");
 }
 
 #[cfg(test)]

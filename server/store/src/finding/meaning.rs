@@ -6,7 +6,7 @@
 use super::checks::{checks_of, is_of_check};
 use super::filter::{Condition, FindingFilter, What};
 use super::known::Known;
-use super::{FindingState, facets, passing};
+use super::{FindingState, passing};
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
@@ -48,21 +48,6 @@ pub async fn meaning(
     let known = Known::of_findings(tx, std::iter::once(words)).await?;
     let filter = lasting_meaning(terms, &known, words, typed).map_err(Refusal::Mistake)?;
     passing::add(tx, terms, words, typed, reader, filter).await
-}
-
-/// The checks that a filter's words about checks leave, without those about some fields.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn checks_left(
-    tx: &mut TenantTx,
-    terms: &Terms,
-    words: &Filter,
-    but: &[Field],
-) -> Result<Vec<String>, StoreError> {
-    let known = facets::values(tx, "check", 20_000).await?;
-    let known: Vec<String> = known.into_iter().map(|count| count.value).collect();
-    Ok(checks_of(terms, &known, words, but))
 }
 
 /// What the words mean that say something lasting; the others are left out. Of states, what the filter shows.

@@ -14,8 +14,12 @@ use uuid::Uuid;
 /// So many findings may be read and sorted for a page.
 pub(super) const FEW: i64 = 10_000;
 /// So many resources may be looked up by name or label for a page, and what each has at most in the reckoning.
-const FEW_RESOURCES: i64 = 5_000;
+const FEW_RESOURCES: i64 = 10_000;
 const OF_EACH: i64 = 5;
+/// Fixes that cut attack paths, about: no more are kept than some thousand.
+const CUTS: i64 = 1_000;
+/// So many resources are held in memory rather than asked for finding by finding.
+const HELD: i64 = 40_000;
 
 /// What a page is read by.
 #[derive(Debug, Clone)]
@@ -34,6 +38,10 @@ pub(super) enum Way {
     Stages(Vec<String>),
     Likelihoods(Vec<String>),
     Blasts(Vec<String>),
+    /// Neither a member's nor a team's.
+    Nobody,
+    /// Fixes that cut attack paths.
+    Cuts,
     /// Resources that a condition means; not in the order of rank.
     Marked(What),
     /// Opened at an instant or later; not in the order of rank.
@@ -41,6 +49,8 @@ pub(super) enum Way {
     OpenedBefore(DateTime<Utc>),
     /// Due before an instant; not in the order of rank.
     DueBefore(DateTime<Utc>),
+    DueAfter(DateTime<Utc>),
+    NoDue,
 }
 
 /// A way, and about how many findings it has.
@@ -53,53 +63,92 @@ pub(super) struct Measured {
 /// By what a filter's list is read and counted.
 #[derive(Debug, Clone)]
 pub(super) struct Ways {
+    /// The filter as its conditions are asked of findings.
+    pub(super) filter: FindingFilter,
     /// By which a page in the order of rank looks at the fewest findings.
     pub(super) best: Way,
+    /// How many of the ranking are looked at first, since the first page of what resources have is mostly among them; and
+    /// the way to it where it is not.
+    pub(super) top: Option<(i64, Way)>,
     /// The one with the fewest findings.
     pub(super) least: Measured,
 }
 
+/// So many findings of the ranking are looked at, hoping that they fill a page.
+const MOST_TRIED: i64 = 10_000;
 /// Lines of a page, for the reckoning.
 const PAGE: i64 = 50;
 
 impl Ways {
     /// Measures the ways that a filter offers.
     pub(super) async fn of(tx: &mut TenantTx, filter: &FindingFilter) -> Result<Self, StoreError> {
-        // A risk goes with these three, so that in the ranking of all what they leave may stand at the very end.
-        let is_ranked =
-            !(filter.severities.is_empty() && filter.exposures.is_empty() && filter.criticalities.is_empty());
+        let is_ranked = filter.is_ranked();
         let base = if is_ranked { Way::Ranked } else { Way::Risk };
-        let others = Way::of(filter);
-        if others.is_empty() {
-            return Ok(Self { best: base.clone(), least: Measured { way: base, findings: i64::MAX } });
-        }
-        let mut ways = vec![Measured { findings: ranked(tx, filter).await?, way: base }];
-        for way in others {
+        let mut ways = Vec::new();
+        for way in Way::of(filter) {
             if let Some(findings) = way.findings(tx, filter).await? {
                 ways.push(Measured { way, findings });
             }
         }
-        let fewest = ways.iter().map(|measured| measured.findings).min().unwrap_or(0);
-        let looks = |measured: &Measured| measured.looks_at(filter, fewest);
-        let best = ways.iter().min_by_key(|measured| looks(measured)).map_or(Way::Risk, |best| best.way.clone());
-        let least = ways.into_iter().min_by_key(|measured| measured.findings);
-        Ok(Self { best, least: least.unwrap_or(Measured { way: Way::Risk, findings: i64::MAX }) })
+        let (mut filter, mut marked) = (filter.clone(), None::<Measured>);
+        for condition in
+            filter.more.iter_mut().filter(|condition| !condition.not && condition.what.looks_up_resources())
+        {
+            let resources = condition.what.count_of_resources(tx, HELD + 1).await?;
+            let way = Way::Marked(condition.what.clone());
+            let found = Measured { way, findings: resources.saturating_mul(OF_EACH) };
+            if resources <= HELD {
+                condition.what = What::Held(Box::new(condition.what.clone()));
+            }
+            if resources <= FEW_RESOURCES {
+                ways.push(found.clone());
+            }
+            marked = marked.into_iter().chain([found]).min_by_key(|measured| measured.findings);
+        }
+        let mut least = Measured { way: base.clone(), findings: i64::MAX };
+        if ways.is_empty() && marked.is_none() {
+            return Ok(Self { filter, best: base, top: None, least });
+        }
+        least.findings = ranked(tx, &filter).await?;
+        ways.push(least.clone());
+        let fewest = ways.iter().chain(&marked).map(|measured| measured.findings).min().unwrap_or(0);
+        let best = ways.iter().min_by_key(|measured| measured.looks_at(&filter, fewest));
+        let best = best.map_or(base, |best| best.way.clone());
+        let mut top = None;
+        if let Some(marked) = marked.filter(|marked| marked.findings <= HELD.saturating_mul(OF_EACH))
+            && matches!(best, Way::Risk | Way::Marked(_))
+            && !is_ranked
+        {
+            let among = PAGE.saturating_mul(least.findings / marked.findings.max(1));
+            let is_tried = marked.findings > FEW && among <= MOST_TRIED;
+            top = is_tried.then(|| (among.saturating_mul(4).max(2_000), marked.way));
+        }
+        let least = ways.into_iter().min_by_key(|measured| measured.findings).unwrap_or(least);
+        Ok(Self { filter, best, top, least })
     }
 }
 
 impl Measured {
     /// About how many findings a page of the way looks at, where the filter leaves no more than `fewest`.
     fn looks_at(&self, filter: &FindingFilter, fewest: i64) -> i64 {
+        // Those of resources are ranked in the index, at a tenth of what it takes to look at one.
+        if matches!(self.way, Way::Marked(_)) {
+            return self.findings / 10;
+        }
         if !self.way.is_ranked() {
             return self.findings;
         }
-        let of_page = PAGE.saturating_mul(self.way.count_of_arms(filter));
+        // Of many arms the heads are read first, and then pages of as many as a page has lines.
+        let arms = self.way.count_of_arms(filter);
+        let of_page = PAGE.saturating_mul(arms.min(PAGE)).saturating_add(arms);
         let among = of_page.saturating_mul(self.findings / fewest.max(1)).min(self.findings.max(of_page));
         if !matches!(self.way, Way::Risk | Way::Ranked) {
-            return among;
+            // What a severity leaves of an arm that does not lead with it may stand at the arm's end. A check has one.
+            let at_end = filter.is_ranked() && !matches!(self.way, Way::Checks(_));
+            return if at_end { among.max(self.findings / 4) } else { among };
         }
         // What is marked alike often weighs alike too, and then stands together somewhere in the ranking.
-        let marked = |condition: &Condition| matches!(condition.what, What::Labelled(_) | What::Resources(_));
+        let marked = |condition: &Condition| condition.what.is_of_resources();
         let among = if filter.more.iter().any(marked) { among.saturating_mul(10) } else { among };
         // So do the findings of a check, which has one severity.
         let apart = matches!(self.way, Way::Risk) && filter.checks.is_some();
@@ -109,7 +158,7 @@ impl Measured {
 
 impl Way {
     /// About how many arms it has.
-    fn count_of_arms(&self, filter: &FindingFilter) -> i64 {
+    pub(super) fn count_of_arms(&self, filter: &FindingFilter) -> i64 {
         let of = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let or = |count: usize, all: i64| if count == 0 { all } else { of(count) };
         let states = or(filter.states.len(), 3);
@@ -124,6 +173,7 @@ impl Way {
                 of(values.len())
             }
             Self::Assignees(values) | Self::Teams(values) => of(values.len()),
+            Self::Cuts => CUTS,
             _ => 1,
         };
         states.saturating_mul(values)
@@ -142,11 +192,12 @@ impl Way {
             ways.push(Self::Places);
         }
         let positive = filter.more.iter().filter(|condition| !condition.not);
-        ways.extend(positive.filter_map(|Condition { what, .. }| Self::of_condition(what)));
+        let is_open = filter.state_words() == ["open"];
+        ways.extend(positive.filter_map(|Condition { what, .. }| Self::of_condition(what, is_open)));
         ways
     }
 
-    fn of_condition(what: &What) -> Option<Self> {
+    fn of_condition(what: &What, is_open: bool) -> Option<Self> {
         let indexed = |values: &[String], words: &[&str]| values.iter().all(|value| words.contains(&value.as_str()));
         match what {
             What::Subjects(values) => Some(Self::Subjects(values.clone())),
@@ -161,19 +212,24 @@ impl Way {
                 Some(Self::Likelihoods(values.clone()))
             }
             What::Blasts(values) if !values.iter().any(|value| value == "none") => Some(Self::Blasts(values.clone())),
-            // A pattern that begins with any letter is no way to any resource.
-            What::Resources(texts) if texts.iter().any(|text| beginning(text).is_empty()) => None,
-            What::Labelled(_) | What::Resources(_) | What::Of(_) => Some(Self::Marked(what.clone())),
             What::OpenedAfter(at) => Some(Self::OpenedAfter(*at)),
             What::OpenedBefore(at) => Some(Self::OpenedBefore(*at)),
             What::DueBefore(at) => Some(Self::DueBefore(*at)),
+            What::DueAfter(at) => Some(Self::DueAfter(*at)),
+            What::NoDue if is_open => Some(Self::NoDue),
+            What::Unassigned => Some(Self::Nobody),
+            What::OnPath => Some(Self::Cuts),
             _ => None,
         }
     }
 
     /// Whether its arms are read in the order of rank.
     pub(super) fn is_ranked(&self) -> bool {
-        !matches!(self, Self::Marked(_) | Self::OpenedAfter(_) | Self::OpenedBefore(_) | Self::DueBefore(_))
+        let by_time = matches!(
+            self,
+            Self::OpenedAfter(_) | Self::OpenedBefore(_) | Self::DueBefore(_) | Self::DueAfter(_) | Self::NoDue
+        );
+        !by_time && !matches!(self, Self::Marked(_))
     }
 
     /// About how many findings it has; none where there are too many to be read by it.
@@ -195,13 +251,6 @@ impl Way {
                 };
                 Ok(Some(findings))
             }
-            Self::Marked(what) => {
-                let mut sql = QueryBuilder::new("select count(*) from (");
-                what.resources(&mut sql);
-                sql.push(" limit ").push_bind(FEW_RESOURCES + 1).push(") marked");
-                let (resources,): (i64,) = sql.build_query_as().persistent(false).fetch_one(tx.conn()).await?;
-                Ok((resources <= FEW_RESOURCES).then_some(resources * OF_EACH))
-            }
             _ => self.counted(tx, filter).await,
         }
     }
@@ -212,7 +261,7 @@ impl Way {
         sql.push(") e cross join lateral (select 1 as one from findings f where f.tenant_id = current_tenant()");
         self.equality(&mut sql);
         sql.push(" limit ").push_bind(FEW + 1).push(") x limit ").push_bind(FEW + 1).push(") counted");
-        let (findings,): (i64,) = sql.build_query_as().persistent(false).fetch_one(tx.conn()).await?;
+        let (findings,): (i64,) = sql.build_query_as().fetch_one(tx.conn()).await?;
         let many = findings > FEW;
         Ok(match (many, self.is_ranked()) {
             (false, _) => Some(findings),
@@ -243,6 +292,6 @@ pub(super) async fn summed(
     sums(&mut sql, &filter.state_words(), by.0, of.0);
     within(&mut sql, "by_value", by.1);
     within(&mut sql, "value", of.1);
-    let (findings,): (i64,) = sql.build_query_as().persistent(false).fetch_one(tx.conn()).await?;
+    let (findings,): (i64,) = sql.build_query_as().fetch_one(tx.conn()).await?;
     Ok(findings)
 }

@@ -130,9 +130,9 @@ impl Group {
 pub(super) async fn groups(tx: &mut TenantTx, weighing: &Weighing) -> Result<Vec<Group>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "with biggest as (
-             select tag_key, tag_value from group_losses join group_keys k using (tenant_id, tag_key)
+             select tag_key, tag_value from group_sums join group_keys k using (tenant_id, tag_key)
              where tenant_id = $1 and k.reckoned_to = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
-             group by tag_key, tag_value order by sum(open_findings) desc, sum(loss) desc, tag_key, tag_value limit $2
+             order by open_findings desc, loss desc, tag_key, tag_value limit $2
          )
          select g.tag_key as key, g.tag_value as value, g.check_id, g.loss, g.net_loss, g.open_findings, g.decided, g.unknown
          from biggest b join group_losses g on g.tenant_id = $1 and g.tag_key = b.tag_key and g.tag_value = b.tag_value

@@ -62,6 +62,32 @@ async fn assert_kept_as_recounted(estate: &Estate, when: &str) {
         let [kept, recounted] = both(estate, queries).await;
         assert_eq!(kept, recounted, "{when}");
     }
+    assert_eq!(wrong_sums(estate).await, (0, 0), "{when}");
+}
+
+/// How many sums of whole groups are not what their checks come to, and how many of severities not what counting says.
+async fn wrong_sums(estate: &Estate) -> (i64, i64) {
+    let groups = "with summed as (
+             select tag_key, tag_value, count(*) as checks, sum(open_findings) as n, sum(loss) as loss
+             from group_losses group by 1, 2
+         )
+         select count(*) from summed s full join group_sums g using (tag_key, tag_value)
+         where (s.checks, s.n, s.loss) is distinct from (g.checks, g.open_findings, g.loss)";
+    let severities = "with counted as (
+             select '' as by_facet, '' as by_value, state, 'severity' as facet, severity as value, count(*) as n
+             from findings group by 3, 5
+             union all
+             select 'severity', severity, state, 'region', region, count(*) from findings group by 2, 3, 5
+             union all
+             select 'exposure', exposure, state, 'severity', severity, count(*) from findings group by 2, 3, 5
+         )
+         select count(*) from counted c full join (
+             select * from finding_facets where findings <> 0
+                 and (by_facet, facet) in (('', 'severity'), ('severity', 'region'), ('exposure', 'severity'))
+         ) f using (by_facet, by_value, state, facet, value)
+         where c.n is distinct from f.findings";
+    let count = async |query: &'static str| sqlx::query_scalar(query).fetch_one(&estate.pool).await.expect("a count");
+    (count(groups).await, count(severities).await)
 }
 
 /// How each group stands by the last posture, in a hundred thousandth of a point; a group that is gone has no loss.

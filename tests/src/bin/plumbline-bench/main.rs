@@ -34,6 +34,9 @@ struct Arguments {
     /// Small tenants beside it
     #[arg(long, default_value_t = 1_000)]
     tenants: i64,
+    /// Only pages whose name in the table has this text
+    #[arg(long)]
+    page: Option<String>,
     /// Seconds for which each page is asked for
     #[arg(long, default_value_t = 5)]
     seconds: u64,

@@ -31,6 +31,17 @@ const CHECKS_OF_A_KIND: usize = 7;
 const LEFT_OUT: [&str; 5] =
     ["aws.account", "aws.region", "aws.organizations.organization", "aws.guardduty.detector", "aws.ec2.security_group"];
 
+/// What a trigger would have looked up for each check while there was no index to look it up by.
+const MISSING: &str = "
+    insert into missing_permissions (tenant_id, check_id, permission)
+    select distinct c.tenant_id, c.check_id, v.missing -> 0 ->> 'permission'
+    from (select distinct tenant_id, check_id from check_states where unknown > 0) c
+    cross join lateral (
+        select missing from verdicts v where v.tenant_id = c.tenant_id and v.check_id = c.check_id and v.verdict = 'unknown'
+        order by v.resource_id limit 20
+    ) v
+    on conflict do nothing";
+
 /// Makes the tenants, unless they are there.
 pub(crate) async fn ensure(admin: &mut PgConnection, findings: i64, small: i64) -> anyhow::Result<Made> {
     let known: Option<(Uuid,)> =
@@ -67,6 +78,7 @@ async fn make(admin: &mut PgConnection, findings: i64, small: i64) -> anyhow::Re
     for index in indexes {
         sqlx::query(AssertSqlSafe(index)).execute(&mut *admin).await?;
     }
+    sqlx::raw_sql(MISSING).execute(&mut *admin).await?;
     for table in ["bench_judged", "bench_found", "bench_made", "bench_drawn"] {
         sqlx::query(AssertSqlSafe(format!("drop table {table}"))).execute(&mut *admin).await?;
     }

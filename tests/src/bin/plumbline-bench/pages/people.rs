@@ -1,5 +1,6 @@
 //! Who asks: a member of each tenant that is measured, signed in as people sign in.
 
+use super::estate::Made;
 use crate::cluster::Cluster;
 use anyhow::Context;
 use plumbline_core::role::Role;
@@ -10,7 +11,9 @@ use reqwest::header::{ORIGIN, SET_COOKIE};
 use reqwest::redirect::Policy;
 use scraper::{Html, Selector};
 use secrecy::SecretString;
+use sqlx::PgConnection;
 use std::net::SocketAddr;
+use uuid::Uuid;
 
 pub(super) const HEAVY: &str = "heavy@bench.example.com";
 pub(super) const SMALL: &str = "small@bench.example.com";
@@ -32,6 +35,24 @@ pub(super) async fn ensure(cluster: &Cluster, slug: &str, email: &str) -> anyhow
     };
     member::join(&mut tx, tenant.id, person, Role::Analyst, mint.now()).await?;
     Ok(tx.commit().await?)
+}
+
+/// What people and paths add to the large tenant, unless it is there.
+pub(super) async fn work(admin: &mut PgConnection, estate: &Made, email: &str) -> anyhow::Result<()> {
+    for statement in include_str!("work.sql").split(";\n") {
+        sqlx::query(statement)
+            .bind(estate.heavy.0)
+            .bind(person_of(admin, email).await?)
+            .execute(&mut *admin)
+            .await
+            .with_context(|| statement.trim().to_owned())?;
+    }
+    sqlx::query("drop table bench_paths").execute(&mut *admin).await?;
+    Ok(())
+}
+
+async fn person_of(admin: &mut PgConnection, email: &str) -> anyhow::Result<Uuid> {
+    Ok(sqlx::query_scalar("select person_id from people where email = $1").bind(email).fetch_one(admin).await?)
 }
 
 /// Signs somebody in through the form; returns the cookies to send from then on.

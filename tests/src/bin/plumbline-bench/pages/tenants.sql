@@ -55,12 +55,17 @@ select tenant_id, resource_id, source_id, kind, uid, name, account, region, regi
         'VpcId', 'vpc-' || substr(md5(account || region), 1, 17), 'CreationDate', '2024-03-01T12:00:00Z', 'Encrypted', resource_no % 2 = 0,
         'Rules', jsonb_build_array(jsonb_build_object('IpProtocol', 'tcp', 'FromPort', resource_no % 65536, 'CidrIpv4', '10.0.0.0/8'),
             jsonb_build_object('IpProtocol', 'tcp', 'FromPort', 443, 'CidrIpv4', '0.0.0.0/0')), 'Note', repeat('measured ', 30)),
-    '{}', jsonb_build_object('team', 'team-' || resource_no % 40), decode(md5(uid), 'hex'), exposure, criticality,
+    '{}', jsonb_build_object('team', 'team-' || resource_no % 40) ||
+        case when resource_no % 200 = 7 then '{"tier": "rare"}'::jsonb else '{}' end, decode(md5(uid), 'hex'), exposure, criticality,
     now() - interval '100 days', now() - (resource_no % 100) * interval '1 day'
 from bench_made order by tenant_id, resource_id;
 
 insert into edges (tenant_id, from_id, relation, to_uid)
 select tenant_id, resource_id, 'uses', 'arn:aws:shared:' || account || ':' || region from bench_made order by tenant_id, resource_id;
+
+-- Each team has the resources of one tag.
+insert into teams (tenant_id, team_id, name, created_at)
+select tenant_id, md5(tenant_id || '/team/' || i)::uuid, 'team-' || i, now() - interval '120 days' from bench_tenants, generate_series(0, 39) i;
 
 insert into scopes (tenant_id, source_id, account, region, reader, outcome, last_run_id, tried_at, complete_at)
 select distinct tenant_id, source_id, account, region, reader, 'complete', md5(source_id || '/run')::uuid,
@@ -69,25 +74,30 @@ from bench_made;
 
 -- Each check of each resource: of a hundred, some fail (the check decides how many), ten are resolved, four are unknown.
 create temporary table bench_judged as
-select m.tenant_id, m.resource_id, m.source_id, m.account, m.region, m.exposure, m.criticality, c.check_id, c.check_no, lot,
+select m.tenant_id, m.resource_id, m.resource_no, m.source_id, m.account, m.region, m.exposure, m.criticality, c.check_id, c.check_no, lot,
     case when lot < rate then 'fail' when lot < 92 then 'pass' when lot < 96 then 'unknown' else 'not_applicable' end as verdict,
     case when lot < rate and lot % 16 = 5 then 'accepted' when lot < rate then 'open' when lot < rate + 10 then 'resolved' end as state
 from bench_made m
 join (select *, 20 + check_no * 37 % 45 as rate from bench_checks) c using (kind)
 cross join lateral (select (abs(hashint8extended(m.resource_no, c.check_no + 100)) % 100)::int as lot) l;
 
+-- What they miss is looked up when their index is there.
+alter table verdicts disable trigger permissions_missed_anew;
 insert into verdicts (tenant_id, resource_id, check_id, verdict, since, missing)
 select tenant_id, resource_id, check_id, verdict, now() - interval '30 days',
     case when verdict = 'unknown' then jsonb_build_array(jsonb_build_object('what', 'Policy', 'detail', 'Access was denied.',
         'permission', (array['s3:GetBucketPolicy', 'iam:GetRolePolicy', 'ec2:DescribeFlowLogs'])[1 + check_no % 3])) end
 from bench_judged order by tenant_id, resource_id, check_id;
 
+alter table verdicts enable trigger permissions_missed_anew;
+
 create temporary table bench_found as
 select j.tenant_id, md5(j.resource_id || j.check_id)::uuid as finding_id, j.source_id, j.resource_id, j.check_id, j.state,
     c.severity, j.account, j.region, j.exposure, j.criticality,
     (c.points * case j.exposure when 'internet' then 20 when 'private' then 10 else 7 end
         * case j.criticality when 'high' then 15 when 'normal' then 10 else 5 end)::bigint as loss,
-    md5(j.source_id || c.fix_key || x.target)::uuid as fix_id, c.fix_key, x.target, j.lot
+    md5(j.source_id || c.fix_key || x.target)::uuid as fix_id, c.fix_key, x.target, j.lot,
+    md5(j.tenant_id || '/team/' || j.resource_no % 40)::uuid as team_id
 from bench_judged j
 join bench_checks c using (check_id)
 cross join lateral (select case c.fix_per when 'account' then j.account when 'region' then j.account || '/' || j.region
@@ -95,11 +105,11 @@ cross join lateral (select case c.fix_per when 'account' then j.account when 're
 where j.state is not null;
 
 insert into findings (tenant_id, finding_id, source_id, resource_id, check_id, state, stage, severity, account, region, exposure,
-    criticality, likelihood, loss, risk, fix_id, due_at, observed, message, first_seen, opened_at, resolved_at)
+    criticality, likelihood, loss, risk, fix_id, team_id, due_at, observed, message, first_seen, opened_at, resolved_at)
 select tenant_id, finding_id, source_id, resource_id, check_id, state,
     case when state = 'open' and lot = 7 then 'in_progress' when state = 'open' and lot = 9 then 'awaiting_proof' else state end,
     severity, account, region, exposure, criticality, case when lot = 3 then 'likely' when lot = 4 then 'exploited' else 'possible' end,
-    loss, greatest(sqrt(loss * 10000 / 7500 * case when lot in (3, 4) then 2 else 1 end)::int, 1), fix_id,
+    loss, greatest(sqrt(loss * 10000 / 7500 * case when lot in (3, 4) then 2 else 1 end)::int, 1), fix_id, team_id,
     case when state = 'open' then now() + (lot * 3 - 30) * interval '1 day' end,
     jsonb_build_object('Rules', jsonb_build_array(jsonb_build_object('FromPort', lot * 100, 'CidrIpv4', '0.0.0.0/0')), 'Encrypted', false),
     'It allows ' || lot || ' more than it should.', now() - interval '90 days', now() - (lot % 90) * interval '1 day',
