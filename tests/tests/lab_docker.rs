@@ -1,5 +1,8 @@
 //! A real Docker engine: what is read of it, which checks its containers fail, and what of that goes when they are mended.
 
+#[path = "lab_docker/script.rs"]
+mod script;
+
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use plumbline_core::collect::{CollectError, Collector, Connection, Errand, Standing, Wake};
