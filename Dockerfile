@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The production image: one binary, no shell scripts, no root.
 #   docker build -t plumbline .
 
@@ -16,7 +15,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin plumbline
+    && useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin plumbline
 COPY --from=builder /plumbline /usr/local/bin/plumbline
 COPY LICENSE /usr/share/doc/plumbline/LICENSE
 USER 10001:10001

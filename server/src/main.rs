@@ -10,7 +10,7 @@ use plumbline_server::{demo, feeds};
 use plumbline_store::Database;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -99,7 +99,9 @@ enum Command {
 #[actix_web::main]
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,aws_config=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Colours are for people: what gathers logs would keep them as rubbish between the words.
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok().context("installing the TLS provider")?;
     match Arguments::parse().command {
         Command::Migrate => Ok(Database::migrate(&given()?.owner).await?),
@@ -122,18 +124,22 @@ fn given() -> anyhow::Result<DatabaseUrls> {
 }
 
 async fn web(listen: &str) -> anyhow::Result<()> {
+    // Before anything that takes time: the first process of a container is deaf to signals that it does not listen for.
+    let stop = serve::on_signal()?;
     let product = Product::open(&given()?.app, config::keyring()?, config::private_endpoints()?).await?;
     let url = config::public_url(listen)?;
     if let Some(link) = product.setup_link(&url).await? {
         say(&format!("No tenant yet. Create the first one within a day at {link}"))?;
     }
-    product.serve(serve::listen(listen)?, url, serve::on_signal()?).await
+    product.serve(serve::listen(listen)?, url, stop).await
 }
 
 async fn work() -> anyhow::Result<()> {
+    let stop = serve::on_signal()?;
     let product = Product::open(&given()?.app, config::keyring()?, config::private_endpoints()?).await?;
     // Apart from the web server's single-threaded runtime: jobs use every core.
-    in_background(product, config::feeds()?, serve::on_signal()?).await
+    tracing::info!("waiting for jobs");
+    in_background(product, config::feeds()?, stop).await
 }
 
 async fn import(feed: &str, kind: feeds::FeedKind, fewer: bool, from: &str) -> anyhow::Result<()> {

@@ -186,6 +186,9 @@ need_docker() {
   need_command openssl openssl
 }
 
+# For a look at the stand-in cluster, and for a test that it is enough of one.
+need_kubectl() { need_command kubectl kubernetes-client; }
+
 need_browser() {
   export CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
   export CHROMEDRIVER=${CHROMEDRIVER:-$(command -v chromedriver || true)}

@@ -1,6 +1,6 @@
 //! A cluster, read and watched: what is told of it, what goes wrong, and what is never told.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use plumbline_core::collect::{CollectError, Collector, Connection, Errand, Event, Standing, Wake};
 use plumbline_core::id::SourceId;
@@ -14,6 +14,8 @@ use plumbline_tests::polling::Polling;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -465,5 +467,44 @@ async fn a_change_brings_the_waiting_job_forward(pool: PgPool) -> Result<()> {
     assert_eq!(found, 1, "the job that waited for a minute is due");
     let seen = polling.work().await?;
     assert!(seen.resources.keys().any(|uid| uid.ends_with("/pods/sandbox/sudden")));
+    Ok(())
+}
+
+#[test]
+fn kubectl_itself_works_against_the_stand_in() -> Result<()> {
+    let cluster = harbor_lane()?;
+    // It sends no token over plain HTTP.
+    cluster.put(json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": { "name": "everybody" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "system:anonymous" }] }))?;
+    let home = tempfile::tempdir()?;
+    let kubectl = |arguments: &str, typed: &str| -> Result<String> {
+        let mut command = Command::new("kubectl");
+        command.env("KUBECONFIG", "/dev/null").env("HOME", home.path()).arg("--server").arg(&cluster.endpoint);
+        command.args(arguments.split(' ')).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("kubectl is not there: run `./dev test`")?;
+        child.stdin.take().context("its input")?.write_all(typed.as_bytes())?;
+        let done = child.wait_with_output()?;
+        let (out, error) = (String::from_utf8(done.stdout)?, String::from_utf8_lossy(&done.stderr).into_owned());
+        ensure!(done.status.success() && !error.contains("Unhandled"), "kubectl {arguments}: {out}{error}");
+        Ok(out)
+    };
+
+    assert!(kubectl("version", "")?.contains("v1.31.2"));
+    assert!(kubectl("api-resources", "")?.contains("deploy"));
+    assert!(kubectl("get deploy --all-namespaces --chunk-size=2", "")?.contains("ingress-controller"));
+    assert!(kubectl("get po,svc,cm -A -o name", "")?.contains("service/"));
+    assert!(kubectl("describe nodes", "")?.contains("control-plane"));
+    assert_eq!(kubectl("auth can-i list secrets", "")?.trim(), "yes");
+    let map = |said: &str| {
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "said", "namespace": "shop" },
+            "data": { "a": said } })
+        .to_string()
+    };
+    assert!(kubectl("apply -f -", &map("b"))?.contains("created"));
+    assert!(kubectl("apply -f -", &map("c"))?.contains("configured"));
+    assert_eq!(kubectl("get cm said -n shop -o jsonpath={.data.a}", "")?, "c");
+    assert!(kubectl("delete cm said -n shop", "")?.contains("deleted"));
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! A real Docker engine: what is read of it, which checks its containers fail, and what of that goes when they are mended.
 
+#[path = "lab_docker/script.rs"]
+mod script;
+
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use plumbline_core::collect::{CollectError, Collector, Connection, Errand, Standing, Wake};
@@ -112,6 +115,10 @@ async fn an_engine_is_read_judged_and_followed(pool: PgPool) -> Result<()> {
     }
     assert!(mended.contains("docker_container_read_only_root"), "made anew it is the same container: {mended:?}");
 
+    engine.docker(&["exec", "--detach", "--user=0:0", "clean", "/bin/busybox", "sleep", "600"])?;
+    let entered = polling.poll().await?;
+    assert!(failing(&entered, "clean").contains("docker_container_not_entered_as_root"), "{entered:?}");
+
     let before = polling.poll().await?;
     engine.stop();
     let dark = polling.poll().await?;
@@ -121,10 +128,12 @@ async fn an_engine_is_read_judged_and_followed(pool: PgPool) -> Result<()> {
     Ok(())
 }
 
-/// What even the careless container passes: it has no SELinux to turn off, was made today, runs its image, and publishes
-/// nothing on a default bridge, for it has the host's network.
-const PASSED: [&str; 5] = [
+/// What even the careless container passes: it has no SELinux to turn off, was made today, runs its image, has nobody in it,
+/// and publishes nothing on a default bridge, for it has the host's network.
+const PASSED: [&str; 7] = [
     "docker_container_no_host_users",
+    "docker_container_not_entered_as_root",
+    "docker_container_not_entered_with_privilege",
     "docker_container_not_left_over",
     "docker_container_not_on_default_bridge",
     "docker_container_runs_current_image",

@@ -3,10 +3,11 @@
 use actix_web::http::Method;
 use chrono::TimeDelta;
 use plumbline_core::role::{Permission, Role};
-use plumbline_tests::estate_rows::Named;
+use plumbline_tests::estate_rows::{Named, one_of_each};
 use plumbline_tests::walk::{FIELDS, path_to, routes};
 use plumbline_tests::{Answer, TestApp};
 use sqlx::PgPool;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Things that are in nobody's tenant: a caller who may gets as far as not finding them, and changes nothing.
@@ -75,6 +76,37 @@ async fn each_role_may_call_what_the_matrix_says(pool: PgPool) {
     }
 
     insta::assert_snapshot!("routes", matrix);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn no_page_has_a_link_that_its_reader_may_not_follow(pool: PgPool) {
+    let app = TestApp::start(pool).await;
+    let member = app.join(&app.tenant, Role::Owner, "someone@example.com").await;
+    let things = one_of_each(&app, &app.tenant, member).await;
+    let pages: Vec<String> =
+        routes().iter().filter(|route| route.method == Method::GET).map(|route| path_to(route, &things)).collect();
+
+    let mut closed = Vec::new();
+    for role in Role::ALL {
+        app.pass(TimeDelta::minutes(2));
+        let mut reader = app.member(role).await;
+        let mut answers: BTreeMap<String, u16> = BTreeMap::new();
+        for page in &pages {
+            let shown = reader.get(page).await;
+            for link in if shown.status == 200 { shown.attributes("a[href^='/']", "href") } else { Vec::new() } {
+                let link = link.split('#').next().unwrap_or_default().to_owned();
+                let status = match answers.get(&link) {
+                    Some(status) => *status,
+                    None => reader.get(&link).await.status,
+                };
+                answers.insert(link.clone(), status);
+                if status == 403 {
+                    closed.push(format!("{role:?}: {page} leads to {link}"));
+                }
+            }
+        }
+    }
+    assert!(closed.is_empty(), "{closed:#?}");
 }
 
 #[test]

@@ -145,7 +145,7 @@ impl FeedLine {
         let current = row.refreshed_at.map(|at| row.confirmed_at.map_or(at, |confirmed| confirmed.max(at)));
         Self {
             name: row.feed.clone(),
-            origin: row.origin.clone(),
+            origin: origin(&row.origin),
             dated: stated,
             current: current.map(told),
             tried: row.attempted_at.map(told),
@@ -156,6 +156,12 @@ impl FeedLine {
             named: row.named.0.clone(),
         }
     }
+}
+
+/// Where a feed comes from. Of a file its name will do: where the operator keeps it is nobody else's business.
+fn origin(of: &str) -> String {
+    let name = if of.contains("://") { None } else { of.trim_end_matches('/').rsplit('/').next() };
+    name.unwrap_or(of).to_owned()
 }
 
 /// The instant that a feed's date names: with a time, or a day alone.
@@ -225,6 +231,12 @@ mod tests {
             error: None,
         };
         FeedLine::of(&row, DateTime::UNIX_EPOCH + TimeDelta::days(100))
+    }
+
+    #[test]
+    fn a_file_is_told_by_its_name() {
+        let told = ["/srv/feeds/debian.zip", "feeds/osv/", "npm.zip", "https://example.com/a/b.zip"].map(origin);
+        assert_eq!(told, ["debian.zip", "osv", "npm.zip", "https://example.com/a/b.zip"]);
     }
 
     #[test]

@@ -51,6 +51,16 @@ binds(mounts) := [m |
 	m := {"source": clean(mount.Source), "destination": mount.Destination, "writable": object.get(mount, "RW", true)}
 ]
 
+# The same of volumes that are folders of the host.
+bound(mounts, volumes) := [m |
+	some mount in list.of(mounts)
+	mount.Type == "volume"
+	some volume in volumes
+	volume.attributes.Name == mount.Name
+	is_string(volume.attributes.Device)
+	m := {"source": clean(volume.attributes.Device), "destination": mount.Destination, "writable": object.get(mount, "RW", true)}
+]
+
 clean(path) := "/" if trim_right(path, "/") == ""
 
 clean(path) := trim_right(path, "/") if trim_right(path, "/") != ""

@@ -1,7 +1,9 @@
 //! The stand-in cluster by itself, for `./dev up` and for a look at it with kubectl.
 //!
 //!     plumbline-lab-cluster [PORT [ESTATE]]
-//!     kubectl --server http://127.0.0.1:5007 --token admin get deployments --all-namespaces
+//!
+//! kubectl sends a token over TLS alone, which this does not speak: `curl -H 'Authorization: Bearer admin'`, or let the
+//! anonymous in as `tests/tests/lab_cluster.rs` does.
 
 use anyhow::{Context, Result};
 use plumbline_tests::cluster::{Cluster, TOKEN, estate};

@@ -5,6 +5,27 @@ use super::state::State;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The form of a packed description of the API.
+pub(super) const PACKED_SCHEMA: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// What people type instead of the plural.
+const SHORT: [(&str, &str); 14] = [
+    ("namespaces", "ns"),
+    ("nodes", "no"),
+    ("pods", "po"),
+    ("services", "svc"),
+    ("serviceaccounts", "sa"),
+    ("configmaps", "cm"),
+    ("persistentvolumes", "pv"),
+    ("persistentvolumeclaims", "pvc"),
+    ("deployments", "deploy"),
+    ("replicasets", "rs"),
+    ("daemonsets", "ds"),
+    ("statefulsets", "sts"),
+    ("networkpolicies", "netpol"),
+    ("ingresses", "ing"),
+];
+
 /// Groups that have nothing in them but what is asked.
 const REVIEWS: &str = "authorization.k8s.io";
 
@@ -67,7 +88,9 @@ fn resources(state: &State, group: &str, version: &str) -> Value {
         .iter()
         .filter(here)
         .map(|kind| {
+            let short: Vec<&str> = SHORT.iter().filter(|(of, _)| *of == kind.plural).map(|(_, short)| *short).collect();
             json!({
+                "shortNames": short,
                 "name": kind.plural, "singularName": kind.kind.to_lowercase(), "namespaced": kind.namespaced,
                 "kind": kind.kind,
                 "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],

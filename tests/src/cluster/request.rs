@@ -94,6 +94,10 @@ fn dispatch(request: &HttpRequest, body: &[u8], shared: &Arc<Shared>, path: &str
         if matches!(path, "/healthz" | "/livez" | "/readyz") {
             return HttpResponse::Ok().body("ok");
         }
+        if path == "/openapi/v2" && header(ACCEPT).is_some_and(|accept| accept.contains("protobuf")) {
+            // A description of nothing, in the one form that kubectl takes it in: no bytes at all.
+            return HttpResponse::Ok().content_type(discovery::PACKED_SCHEMA).finish();
+        }
         let found = discovery::document(&shared.state(), path);
         return found.map_or_else(|| answer::not_found("path", path), |found| answer::object(&found));
     };

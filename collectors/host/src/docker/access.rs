@@ -53,6 +53,7 @@ fn plugin() -> AccessRecipe {
   { "method": "GET", "uri": "/version" },
   { "method": "GET", "uri": "/containers/json" },
   { "method": "GET", "uri": "/containers/{id}/json" },
+  { "method": "GET", "uri": "/exec/{id}/json" },
   { "method": "GET", "uri": "/images/json" },
   { "method": "GET", "uri": "/images/{name}/json" },
   { "method": "GET", "uri": "/networks" },

@@ -12,6 +12,9 @@ use std::collections::HashMap;
 pub(crate) const READER: &str = "docker.containers";
 pub(crate) const LIST: &str = "GET /containers/json";
 const INSPECT: &str = "GET /containers/{id}/json";
+const INSPECT_EXEC: &str = "GET /exec/{id}/json";
+/// The most commands running beside a container's own that are asked for.
+const EXECS: usize = 200;
 
 const INSPECTED: [&str; 6] = ["Image", "AppArmorProfile", "ProcessLabel", "MountLabel", "Platform", "HostConfig"];
 const MADE: [&str; 5] = ["Config", "Mounts", "NetworkSettings", "State", "Secrets"];
@@ -30,7 +33,17 @@ pub(crate) async fn read(
         return Err(ReadError::failed("the engine lists a container without an id"));
     };
     match client.get(INSPECT, &["containers", id, "json"], "").await {
-        Ok(found) => Ok(Some(described(engine, digests, id, &found))),
+        Ok(found) => {
+            let mut container = described(engine, digests, id, &found);
+            match execs(client, &found).await {
+                Ok(execs) => {
+                    container.attributes.insert("Execs".to_owned(), execs);
+                }
+                Err(ReadError::Closed) => return Err(ReadError::Closed),
+                Err(error) => miss(&mut container, &["Execs"], &error.into_unread(INSPECT_EXEC)),
+            }
+            Ok(Some(container))
+        }
         Err(ReadError::Missing(_)) => Ok(None),
         Err(ReadError::Closed) => Err(ReadError::Closed),
         Err(error) => {
@@ -38,9 +51,39 @@ pub(crate) async fn read(
             let why = error.into_unread(INSPECT);
             miss(&mut container, &INSPECTED, &why);
             miss(&mut container, &MADE, &why);
+            miss(&mut container, &["Execs"], &why);
             Ok(Some(container))
         }
     }
+}
+
+/// How people and programs entered the container just now: `docker exec`, as far as it gave more than the container has.
+/// What a health check runs is as any other command of the container's user, and comes and goes: it is left out.
+async fn execs(client: &Client, found: &Value) -> Result<Value, ReadError> {
+    let ids: Vec<&str> = found["ExecIDs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if ids.len() > EXECS {
+        return Err(ReadError::failed(format!("more than {EXECS} commands run in the container")));
+    }
+    let mut entered = Vec::new();
+    for id in ids {
+        match client.get(INSPECT_EXEC, &["exec", id, "json"], "").await {
+            Ok(exec) => entered.extend(entry(&exec, &found["Config"]["User"])),
+            // It has ended since.
+            Err(ReadError::Missing(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    entered.sort_by_key(Value::to_string);
+    entered.dedup();
+    Ok(Value::Array(entered))
+}
+
+/// One command, when it has privileges or a user of its own.
+fn entry(exec: &Value, of_container: &Value) -> Option<Value> {
+    let (process, text) = (&exec["ProcessConfig"], |user: &Value| safe(user.as_str().unwrap_or_default()));
+    let (privileged, user) = (process["privileged"] == json!(true), text(&process["user"]));
+    let is_other = !user.is_empty() && user != text(of_container);
+    (privileged || is_other).then(|| json!({ "Privileged": privileged, "User": user }))
 }
 
 fn empty(engine: &Engine, name: &str) -> Resource {
@@ -142,6 +185,18 @@ mod tests {
                 ("volume", "docker://E1/volumes/data"),
             ]
         );
+    }
+
+    #[test]
+    fn a_command_is_told_by_what_it_has_beyond_the_container() {
+        let process = |of: Value| json!({ "Running": true, "ProcessConfig": of });
+        let own = json!("app");
+        assert_eq!(entry(&process(json!({ "privileged": false, "user": "app" })), &own), None, "a health check");
+        assert_eq!(entry(&process(json!({ "entrypoint": "sh" })), &Value::Null), None);
+        let root = entry(&process(json!({ "user": "root" })), &own);
+        assert_eq!(root, Some(json!({ "Privileged": false, "User": "root" })));
+        let all = entry(&process(json!({ "privileged": true, "user": "app" })), &own);
+        assert_eq!(all, Some(json!({ "Privileged": true, "User": "app" })));
     }
 
     #[test]

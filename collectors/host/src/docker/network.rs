@@ -41,10 +41,18 @@ pub(crate) fn volumes(engine: &Engine, listed: &[Value]) -> Vec<Resource> {
             let options: Vec<String> =
                 one["Options"].as_object().into_iter().flatten().map(|(option, _)| cut(option)).collect();
             volume.attributes.insert("Options".to_owned(), json!(options));
+            volume.attributes.insert("Device".to_owned(), json!(bound(&one["Options"])));
             volume.tags = labels(&one["Labels"]);
             volume
         })
         .collect()
+}
+
+/// The folder of the host that a volume is, where it is made by binding one. Other devices may be shares, with what opens them.
+fn bound(options: &Value) -> Option<String> {
+    let binds = text(&options["o"]).split(',').any(|option| matches!(option.trim(), "bind" | "rbind"));
+    let device = text(&options["device"]);
+    (binds && device.starts_with('/')).then(|| safe(device))
 }
 
 fn text(value: &Value) -> &str {
@@ -64,6 +72,19 @@ mod tests {
         ];
         let uids: Vec<String> = networks(&engine, &listed).into_iter().map(|one| one.uid).collect();
         assert_eq!(uids, ["docker://E1/networks/a", "docker://E1/networks/a@2"]);
+    }
+
+    #[test]
+    fn a_volume_may_be_a_folder_of_the_host() {
+        let engine = Engine { id: "E1".to_owned() };
+        let listed = [
+            json!({ "Name": "host", "Options": { "type": "none", "o": "rw,bind", "device": "/etc" } }),
+            json!({ "Name": "share", "Options": { "type": "nfs", "o": "addr=10.0.0.1", "device": ":/srv" } }),
+            json!({ "Name": "plain", "Options": null }),
+        ];
+        let devices: Vec<Value> =
+            volumes(&engine, &listed).iter().map(|one| one.attributes["Device"].clone()).collect();
+        assert_eq!(devices, [json!("/etc"), Value::Null, Value::Null]);
     }
 
     #[test]

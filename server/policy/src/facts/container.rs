@@ -210,7 +210,7 @@ pub(super) fn reach(path: &str) -> &'static str {
         ["/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/sbin", "/sys", "/usr", "/var/lib"];
     let path = normal(path);
     let lower = path.to_ascii_lowercase();
-    if lower.ends_with(".sock") || lower.contains("docker_engine") || holds_runtime_socket(&path) {
+    if is_runtime_socket(&lower) || holds_runtime_socket(&path) {
         return "runtime_socket";
     }
     let below = |top: &str| path == top || path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
@@ -219,6 +219,14 @@ pub(super) fn reach(path: &str) -> &'static str {
     } else {
         "other"
     }
+}
+
+/// A socket that is called as those of container runtimes are, wherever it lies; on Windows, one of their pipes.
+fn is_runtime_socket(lower: &str) -> bool {
+    const RUNTIMES: [&str; 8] = ["docker", "containerd", "crio", "cri-o", "podman", "buildkit", "pouchcri", "frakti"];
+    let name = lower.rsplit(['/', '\\']).next().unwrap_or_default();
+    let is_socket = name.ends_with(".sock") || name.ends_with(".socket") || lower.contains("pipe");
+    is_socket && RUNTIMES.iter().any(|runtime| name.contains(runtime))
 }
 
 /// Folders that hold the socket of a container runtime.

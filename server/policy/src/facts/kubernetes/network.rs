@@ -35,9 +35,12 @@ fn is_empty_selector(selector: &Value) -> bool {
     !labels && items(&selector["matchExpressions"]).next().is_none()
 }
 
-/// A rule without peers and ports lets everyone through.
+/// A rule without ports, and without peers or with every address among them, lets everyone through.
 fn lets_all(rule: &Value, peers: &str) -> bool {
-    items(&rule[peers]).next().is_none() && items(&rule["ports"]).next().is_none()
+    let every =
+        |block: &Value| block["cidr"].as_str().is_some_and(is_world) && items(&block["except"]).next().is_none();
+    let all = items(&rule[peers]).next().is_none() || items(&rule[peers]).any(|peer| every(&peer["ipBlock"]));
+    all && items(&rule["ports"]).next().is_none()
 }
 
 fn lets_world(rule: &Value, peers: &str) -> bool {
@@ -45,9 +48,15 @@ fn lets_world(rule: &Value, peers: &str) -> bool {
         || items(&rule[peers]).any(|peer| peer["ipBlock"]["cidr"].as_str().is_some_and(is_world))
 }
 
-/// Every address of a family.
+/// Every address of a family, or so many that it comes to the same: a sixteenth of IPv4, a registry's whole block of IPv6.
 fn is_world(range: &str) -> bool {
-    range.trim().split_once('/').is_some_and(|(_, bits)| bits.trim_start_matches('0').is_empty() && !bits.is_empty())
+    let Some((address, bits)) = range.trim().split_once('/') else { return false };
+    let Ok(bits) = bits.parse::<u8>() else { return false };
+    match address.parse() {
+        Ok(IpAddr::V4(_)) => bits <= 4,
+        Ok(IpAddr::V6(v6)) => bits < 7 || (bits <= 12 && (v6.segments()[0] & 0xe000) == 0x2000),
+        Err(_) => bits == 0,
+    }
 }
 
 /// The facts of a service.
@@ -59,6 +68,7 @@ pub(super) fn service(metadata: &Value, spec: &Value, status: &Value) -> Value {
     let reach = match kind {
         "LoadBalancer" if is_internal(metadata, spec, status) => "private",
         "LoadBalancer" => "internet",
+        _ if external.iter().any(|one| one.parse().is_ok_and(|address| !is_private(&address))) => "internet",
         "NodePort" => "private",
         _ if !external.is_empty() => "private",
         _ => "cluster",
@@ -83,7 +93,8 @@ fn is_internal(metadata: &Value, spec: &Value, status: &Value) -> bool {
     let note = |name: &str| metadata["annotations"][name].as_str().map(str::to_ascii_lowercase);
     let says = |name: &str, words: &[&str]| note(name).is_some_and(|word| words.contains(&word.as_str()));
     let scheme = "service.beta.kubernetes.io/aws-load-balancer-scheme";
-    let by_controller = spec["loadBalancerClass"] == "service.k8s.aws/nlb"
+    let class = text(&spec["loadBalancerClass"]).unwrap_or_default();
+    let by_controller = ["service.k8s.aws/nlb", "eks.amazonaws.com/nlb"].contains(&class)
         || says("service.beta.kubernetes.io/aws-load-balancer-type", &["external", "nlb-ip"]);
     says("service.beta.kubernetes.io/aws-load-balancer-internal", &["true", "0.0.0.0/0"])
         || says(scheme, &["internal"])
@@ -196,6 +207,10 @@ mod tests {
             &json!({ "ingress": [{ "from": [{ "ipBlock": { "cidr": "0.0.0.0/0" } }], "ports": [{ "port": 443 }] }] }),
         );
         assert_eq!((&world["world_ingress"], &world["all_ingress"]), (&json!(true), &json!(false)));
+        let block =
+            |block: Value| policy(&json!({ "ingress": [{ "from": [{ "ipBlock": block }] }] }))["all_ingress"].clone();
+        assert_eq!(block(json!({ "cidr": "0.0.0.0/0" })), true);
+        assert_eq!(block(json!({ "cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"] })), false);
     }
 
     #[test]
@@ -229,7 +244,17 @@ mod tests {
             (open(Value::Null), open(json!([])), open(json!(["0.0.0.0/0"])), open(json!(["::/0"]))),
             (json!(true), json!(true), json!(true), json!(true))
         );
-        assert_eq!(open(json!(["198.51.100.0/24"])), json!(false));
+        assert_eq!(open(json!(["198.51.100.0/24", "10.0.0.0/8", "fc00::/7", "odd"])), json!(false));
+        assert_eq!((open(json!(["0.0.0.0/1", "128.0.0.0/1"])), open(json!(["2000::/3"]))), (json!(true), json!(true)));
+    }
+
+    #[test]
+    fn an_address_of_the_internet_makes_a_service_its_part() {
+        let reach = |spec: Value| service(&Value::Null, &spec, &Value::Null)["reach"].clone();
+        assert_eq!(reach(json!({ "externalIPs": ["10.0.0.7"] })), "private");
+        assert_eq!(reach(json!({ "externalIPs": ["10.0.0.7", "203.0.113.7"] })), "internet");
+        assert_eq!(reach(json!({ "type": "NodePort", "externalIPs": ["2001:db8::7"] })), "internet");
+        assert_eq!(reach(json!({ "type": "LoadBalancer", "loadBalancerClass": "eks.amazonaws.com/nlb" })), "private");
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(super) fn facts(template: &Value, metadata: &Value) -> Value {
     let is_static = is_static(&template["metadata"]["annotations"]);
     let context = &spec["securityContext"];
     json!({
-        "os": spec["os"]["name"],
+        "os": os(spec),
         "host_network": is(&spec["hostNetwork"]),
         "host_pid": is(&spec["hostPID"]),
         "host_ipc": is(&spec["hostIPC"]),
@@ -103,8 +103,15 @@ fn is_platform(metadata: &Value, is_static: bool) -> bool {
     own || namespace.starts_with("openshift-") || namespace.starts_with("gke-managed-")
 }
 
+/// What the pod says that it is for, or which nodes it asks for; either is enough to be on no other.
+fn os(spec: &Value) -> Option<String> {
+    let selector = &spec["nodeSelector"];
+    let said = [&spec["os"]["name"], &selector["kubernetes.io/os"], &selector["beta.kubernetes.io/os"]];
+    said.into_iter().find_map(text).map(str::to_ascii_lowercase)
+}
+
 pub(super) fn is_windows(spec: &Value) -> bool {
-    spec["os"]["name"].as_str().is_some_and(|os| os.eq_ignore_ascii_case("windows"))
+    os(spec).as_deref() == Some("windows")
 }
 
 fn token(automount: &Value) -> &'static str {
@@ -183,6 +190,15 @@ mod tests {
         }
         assert_eq!((&pod["token"], &pod["service_account"]), (&json!("by_account"), &json!("default")));
         assert_eq!(facts(&Value::Null, &Value::Null)["service_account"], json!("default"));
+    }
+
+    #[test]
+    fn the_system_is_what_the_pod_or_its_nodes_say() {
+        assert!(is_windows(&json!({ "os": { "name": "windows" } })));
+        assert!(is_windows(&json!({ "nodeSelector": { "kubernetes.io/os": "windows" } })));
+        let both = json!({ "os": { "name": "linux" }, "nodeSelector": { "kubernetes.io/os": "windows" } });
+        assert!(!is_windows(&both) && !is_windows(&json!({})));
+        assert_eq!(facts(&json!({ "spec": {} }), &Value::Null)["os"], Value::Null);
     }
 
     #[test]

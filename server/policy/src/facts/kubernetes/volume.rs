@@ -8,6 +8,7 @@ use super::pod::writable_mounts;
 use super::{items, text};
 use crate::facts::container::{normal, reach};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// The facts of the volumes of a pod's specification.
 pub(super) fn facts(spec: &Value) -> Value {
@@ -46,8 +47,14 @@ fn writers<'a>(volume: &'a Value, spec: &'a Value) -> Vec<&'a Value> {
 fn reaches(path: &str) -> &'static str {
     /// Whoever reads these is the node, or the cluster.
     const KEYS: [&str; 4] = ["/etc/kubernetes", "/var/lib/etcd", "/var/lib/rancher", "/root/.kube"];
-    const KUBELET: [&str; 3] = ["/var/lib/kubelet", "/var/lib/containerd", "/var/lib/docker"];
-    let path = normal(path);
+    const KUBELET: [&str; 5] = [
+        "/var/lib/kubelet",
+        "/var/lib/containerd",
+        "/var/lib/docker",
+        "/programdata/containerd",
+        "/programdata/docker",
+    ];
+    let path = normal(&unix(path));
     let below = |top: &str| path == top || path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
     match path.as_str() {
         "/" => "root",
@@ -56,6 +63,16 @@ fn reaches(path: &str) -> &'static str {
         _ if KUBELET.iter().any(|top| below(top)) => "kubelet",
         _ => reach(&path),
     }
+}
+
+/// A path of Windows by the names that a node of Linux has for it: without its drive, with slashes, in small letters.
+fn unix(path: &str) -> Cow<'_, str> {
+    let drive = path.as_bytes().get(1) == Some(&b':') && path.as_bytes()[0].is_ascii_alphabetic();
+    if !drive {
+        return Cow::Borrowed(path);
+    }
+    let below = path[2..].replace('\\', "/").to_ascii_lowercase();
+    Cow::Owned(format!("/{}", below.trim_start_matches('/')))
 }
 
 #[cfg(test)]
@@ -77,6 +94,16 @@ mod tests {
             ("/var/log", "other"),
             ("/data", "other"),
             ("/etc/kubernetes-data", "system"),
+            ("/run/spire/sockets/agent.sock", "other"),
+            ("/opt/cri-dockerd.sock", "runtime_socket"),
+            (r"\\.\pipe\containerd-containerd", "runtime_socket"),
+            (r"\\.\pipe\docker_engine", "runtime_socket"),
+            (r"C:\", "root"),
+            ("c:/", "root"),
+            (r"C:\var\lib\kubelet\pki", "kubelet"),
+            (r"C:\ProgramData\docker", "kubelet"),
+            (r"C:\etc\kubernetes", "cluster_keys"),
+            (r"D:\data", "other"),
         ] {
             assert_eq!(reaches(path), class, "{path}");
         }

@@ -86,6 +86,8 @@ pub(super) const POWERS: &[Power] = &[
         &[
             of_cluster(UNDO, ADMISSION, "validatingadmissionpolicies"),
             of_cluster(UNDO, ADMISSION, "validatingadmissionpolicybindings"),
+            of_cluster(UNDO, ADMISSION, "mutatingadmissionpolicies"),
+            of_cluster(UNDO, ADMISSION, "mutatingadmissionpolicybindings"),
         ],
     ),
     Power {
