@@ -8,7 +8,7 @@ use crate::door::TenantTx;
 use crate::error::StoreError;
 use crate::fix::{FixRow, fix_rows};
 use chrono::{DateTime, NaiveDate, Utc};
-use plumbline_core::id::{FixId, Mint, PersonId, PlanId, SourceId};
+use plumbline_core::id::{FixId, Mint, PersonId, PlanId};
 use plumbline_core::score::Losses;
 use std::collections::BTreeMap;
 use uuid::Uuid;

@@ -4,7 +4,7 @@
 //! many findings a way has; of rare things a bounded count tells.
 
 use super::arms::{sums, within, words};
-use super::filter::{Condition, FindingFilter, What, beginning};
+use super::filter::{Condition, FindingFilter, What};
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use chrono::{DateTime, Utc};
