@@ -108,6 +108,8 @@ async fn match_filters(
     let meant = meanings(&weighing.terms, &known, filters);
     let ids = in_force.filters.iter().map(|(id, _)| *id);
     let meant: Vec<(Uuid, FindingFilter)> = ids.zip(meant).filter(|(_, filter)| !filter.nothing).collect();
+    // To compile so many conditions to machine code takes longer than to look at the rows.
+    sqlx::query("set local jit = off").execute(tx.conn()).await?;
     for some in meant.chunks(AT_ONCE) {
         let mut sql = QueryBuilder::new("insert into matches ");
         for (at, (exception, filter)) in some.iter().enumerate() {

@@ -166,7 +166,8 @@ async fn the_list_the_preview_the_cover_and_the_thought_of_a_line_agree(pool: Pg
         let line = exception::line(&mut tx, terms, &typed).await.unwrap_or_else(|error| panic!("{typed}: {error}"));
         let scope = Scope::Filter(line.clone());
         let preview = exception::preview(&mut tx, &scope, &estate.worker.weighing).await.expect("a preview");
-        let thought = exception::in_thought(&mut tx, terms, &[line.clone()], &[], &Default::default()).await;
+        let thought =
+            exception::in_thought(&mut tx, terms, std::slice::from_ref(&line), &[], &Default::default()).await;
         let thought = thought.expect("a thought");
         let count = i64::try_from(list.len()).expect("few");
         assert_eq!((preview.findings, thought.counts[0], thought.at_least), (count, (count, false), false), "{typed}");
