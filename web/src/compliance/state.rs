@@ -175,6 +175,7 @@ mod tests {
         assert_eq!(state_of(&[], &[]), ControlState::ToBeAttested);
         let now = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(10);
         let stated = |holds, days| Attestation {
+            framework_id: String::new(),
             control_id: "1".to_owned(),
             attested_at: DateTime::UNIX_EPOCH,
             holds,
