@@ -78,7 +78,8 @@ impl Due {
             Err(words) => due.refused = Some(words),
             Ok(_) if draft.is_empty() => {}
             Ok(next) => {
-                let taken = triage::taken_off(&mut call.tx, call.catalogue().terms(), fixes, &draft.exceptions).await?;
+                let terms = call.catalogue().terms();
+                let taken = triage::taken_off(&mut call.tx, terms, fixes, &draft.exceptions).await?;
                 let rows = triage::forecast(&mut call.tx, &next, &taken.findings, call.now).await?;
                 due.dates = Some(DueDates::of(&rows, taken.cut));
             }
