@@ -25,7 +25,7 @@ from (
         from findings where state = 'open' group by tenant_id, fix_id
     ) f
     left join (
-        select c.tenant_id, c.fix_id, sqrt(sum(a.risk::float8 * a.risk)) as risk
+        select c.tenant_id, c.fix_id, coalesce(sqrt(sum(a.risk::float8 * a.risk) filter (where a.length > 0)), 0) as risk
         from path_cuts c join attack_paths a on a.tenant_id = c.tenant_id and a.path_id = c.path_id
         group by c.tenant_id, c.fix_id
     ) p on p.tenant_id = f.tenant_id and p.fix_id = f.fix_id

@@ -33,7 +33,7 @@ impl FixNature {
 pub struct Place {
     /// The risks of the open findings that it closes, together.
     pub risk: f64,
-    /// The risks of the attack paths that it cuts, together.
+    /// The risks of the attack paths of a step or more that it cuts, together.
     pub paths: f64,
     /// Points of the unrounded score.
     pub gain: f64,

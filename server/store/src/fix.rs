@@ -34,7 +34,7 @@ pub struct FixRow {
     /// The same risks taken together, as they count in the recommended order.
     pub joint_risk: f64,
     pub paths_cut: i32,
-    /// The risks of these paths taken together.
+    /// The risks of those of these paths that take a step, taken together.
     pub joint_path_risk: f64,
     /// How light the work is, as it counts in the recommended order.
     pub ease: f64,

@@ -22,12 +22,12 @@ pub(super) fn parts(row: &FixRow, effort: &str) -> Vec<Part> {
         number: format!("{:.1}", place.risk),
         words: "The risks taken together: the worst decides, and sixteen alike count as twice one",
     }];
-    if row.paths_cut > 0 {
+    if place.paths > 0.0 {
         parts.push(Part {
             name: "Risk of the attack paths that it cuts",
             value: text::plural(row.paths_cut.into(), "path"),
             number: format!("+ {:.1}", PATHS * place.paths),
-            words: "Four alike count as twice one, and all of them for half, as they are made of findings that count already",
+            words: "Of those that take a step: four alike count as twice one, all for half, as they are made of findings that count already",
         });
     }
     parts.push(Part {

@@ -29,7 +29,8 @@ pub fn joint(risks: impl IntoIterator<Item = i16>) -> f64 {
     risks.into_iter().map(|risk| f64::from(i32::from(risk).pow(4))).sum::<f64>().sqrt().sqrt()
 }
 
-/// What the risks of several paths come to together: the square root of the sum of their squares, for each leads all the way
+/// What the risks of several paths come to together, of those that take a step: one that takes none is the finding itself,
+/// which counts already. It is the square root of the sum of their squares, for each leads all the way
 /// to something. Four that are alike count as twice one, so that what cuts many comes first by that.
 #[must_use]
 pub fn joint_of_paths(risks: impl IntoIterator<Item = i16>) -> f64 {

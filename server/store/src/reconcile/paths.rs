@@ -236,7 +236,7 @@ const CUTS: &str = "with sole as (
      insert into path_cuts select $1, fix_id, path_id from now order by fix_id, path_id on conflict do nothing";
 
 const FIXES: &str = "with cuts as (
-         select c.fix_id, count(*)::int as paths, sqrt(sum(a.risk::float8 * a.risk)) as risk
+         select c.fix_id, count(*)::int as paths, coalesce(sqrt(sum(a.risk::float8 * a.risk) filter (where a.length > 0)), 0) as risk
          from path_cuts c join attack_paths a on a.tenant_id = $1 and a.path_id = c.path_id
          where c.tenant_id = $1 group by c.fix_id
      ), now as (
