@@ -29,7 +29,6 @@ impl Draft {
     /// `exposure` and `source`.
     pub(super) fn parse(address: &str, catalogue: &Catalogue) -> Self {
         let mut draft = Self::default();
-        let terms = settings::fields(&Policy::default());
         let (mut check, mut exposure, mut source) = (None, None, None);
         for (key, value) in words::query(address) {
             match key.as_ref() {
@@ -39,13 +38,11 @@ impl Draft {
                 "exposure" => exposure = Exposure::parse(&value),
                 "source" => source = value.parse().ok(),
                 "target" => draft.target = value.parse().ok().filter(|target| (1..=100).contains(target)),
-                name if terms.contains_key(name) => {
-                    draft.days.insert(name.to_owned(), value.chars().take(LONGEST).collect());
-                }
                 _ => {}
             }
         }
         draft.add(check.map(|check| Excepted { check, exposure, source }));
+        draft.days = days(address);
         draft
     }
 
@@ -97,6 +94,15 @@ impl Draft {
     pub(super) fn is_empty(&self) -> bool {
         self.fixes.is_empty() && self.exceptions.is_empty() && self.days.is_empty()
     }
+}
+
+/// The fields of terms in an address; an empty one says something too: no due date.
+fn days(address: &str) -> Fields {
+    let terms = settings::fields(&Policy::default());
+    let text = address.split_once('?').map_or("", |(_, query)| query);
+    let typed = |days: &str| days.trim().chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
+    let pairs = form_urlencoded::parse(text.as_bytes()).filter(|(name, _)| terms.contains_key(name.as_ref()));
+    pairs.map(|(name, days)| (name.into_owned(), typed(&days))).collect()
 }
 
 /// `check`, `check~internet`, `check~~source` or `check~internet~source`.
