@@ -1,6 +1,6 @@
 //! What was typed into a form that could not be kept just now: the answer gives it back, with a button to send it again.
 
-use crate::csrf;
+use crate::csrf::Secret;
 use crate::state::AppState;
 use crate::words;
 use actix_web::{HttpMessage, HttpRequest, web};
@@ -8,17 +8,21 @@ use actix_web::{HttpMessage, HttpRequest, web};
 /// Names of fields that are never sent back have one of these in them. A form with such a field is not given back at all.
 const SECRET: [&str; 8] = ["secret", "password", "token", "credential", "key", "kubeconfig", "current", "new"];
 
-/// The fields of a form, remembered while its request is answered.
-struct Typed(Vec<(String, String)>);
+/// The fields of a form and what its token is made of, remembered while its request is answered: afterwards the session is
+/// no longer at hand.
+struct Typed {
+    fields: Vec<(String, String)>,
+    secret: Secret,
+}
 
 fn is_secret(name: &str) -> bool {
     SECRET.iter().any(|word| name.contains(word))
 }
 
 /// Remembers what was typed, the token aside, until the request is answered.
-pub(crate) fn remember(req: &HttpRequest, fields: &[(String, String)]) {
+pub(crate) fn remember(req: &HttpRequest, fields: &[(String, String)], secret: Secret) {
     if !fields.iter().any(|(name, _)| is_secret(name)) {
-        req.extensions_mut().insert(Typed(fields.to_vec()));
+        req.extensions_mut().insert(Typed { fields: fields.to_vec(), secret });
     }
 }
 
@@ -35,9 +39,10 @@ impl Again {
     /// The form of a request; none where it had none, or a secret in it.
     pub(crate) fn of(req: &HttpRequest) -> Option<Self> {
         let state = req.app_data::<web::Data<AppState>>()?;
-        let (secret, _) = csrf::secret_of(req, state).ok()?;
-        let fields = req.extensions().get::<Typed>()?.0.clone();
-        Some(Self { action: req.uri().to_string(), csrf: secret.masked(&state.mint), fields })
+        let extensions = req.extensions();
+        let typed = extensions.get::<Typed>()?;
+        let (action, csrf) = (req.uri().to_string(), typed.secret.masked(&state.mint));
+        Some(Self { action, csrf, fields: typed.fields.clone() })
     }
 
     /// What people typed of it, ids and empty fields aside.

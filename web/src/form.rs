@@ -62,7 +62,7 @@ pub(crate) fn read<T: DeserializeOwned>(req: &HttpRequest, fields: Vec<(String, 
         return Err(WebError::Invalid("What was typed has a character in it that cannot be stored.".into()));
     }
     let typed: Vec<(String, String)> = fields.into_iter().filter(|(name, _)| name != FIELD).collect();
-    again::remember(req, &typed);
+    again::remember(req, &typed, secret);
     let typed = form_urlencoded::Serializer::new(String::new()).extend_pairs(typed).finish();
     let typed = web::Query::<T>::from_query(&typed)
         .map_err(|_| WebError::Invalid("A field of the form is missing or not what it should be.".into()))?;

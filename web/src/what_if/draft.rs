@@ -30,19 +30,16 @@ impl Draft {
     /// Reads an address. What makes no sense is left out. `except` holds the filter of an exception; the form adds one as `q`.
     pub(super) fn parse(address: &str) -> Self {
         let mut draft = Self::default();
-        let terms = settings::fields(&Policy::default());
         for (key, value) in words::query(address) {
             match key.as_ref() {
                 "fix" => draft.add_fix(value.parse().ok()),
                 "except" => draft.add(value),
                 "q" => draft.typed = value,
                 "target" => draft.target = value.parse().ok().filter(|target| (1..=100).contains(target)),
-                name if terms.contains_key(name) => {
-                    draft.days.insert(name.to_owned(), value.chars().take(LONGEST).collect());
-                }
                 _ => {}
             }
         }
+        draft.days = days(address);
         draft
     }
 
@@ -94,6 +91,15 @@ impl Draft {
     pub(super) fn is_empty(&self) -> bool {
         self.fixes.is_empty() && self.exceptions.is_empty() && self.days.is_empty()
     }
+}
+
+/// The fields of terms in an address; an empty one says something too: no due date.
+fn days(address: &str) -> Fields {
+    let terms = settings::fields(&Policy::default());
+    let text = address.split_once('?').map_or("", |(_, query)| query);
+    let typed = |days: &str| days.trim().chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
+    let pairs = form_urlencoded::parse(text.as_bytes()).filter(|(name, _)| terms.contains_key(name.as_ref()));
+    pairs.map(|(name, days)| (name.into_owned(), typed(&days))).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What other terms would make of due dates, and what is taken off by fixes and exceptions of a draft.
 
-use super::sla::Days;
+use super::sla::{Days, policy};
 use crate::door::TenantTx;
 use crate::error::StoreError;
 use crate::exception::covered_by;
@@ -61,8 +61,8 @@ pub async fn taken_off(
     Ok(TakenOff { findings: findings.into_iter().map(FindingId).collect(), cut })
 }
 
-/// How many findings of each team are late and soon due, and would be by other terms with these taken off; from sums. Teams
-/// by name, nobody's last; those of which nothing is due within thirty days in either case are left out.
+/// How many findings of each team are late and soon due, and would be by other terms with these taken off; from sums. A
+/// term that stays as it is moves nothing. Teams by name, nobody's last; those of which nothing is due within thirty days in either case are left out.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -73,6 +73,8 @@ pub async fn forecast(
     now: DateTime<Utc>,
 ) -> Result<Vec<Forecast>, StoreError> {
     let days = Days::of(next);
+    let changed: Vec<bool> =
+        policy(tx).await?.terms().iter().zip(next.terms()).map(|(was, is)| was.days != is.days).collect();
     let rows = sqlx::query_as(
         "with dated as (
              select team_id, severity, exposure, since, due_at, findings, findings as today from due_counts
@@ -86,9 +88,10 @@ pub async fn forecast(
              group by 1, 2, 3, 4, 5
          ), moved as (
              select d.team_id, d.findings, d.today, d.due_at,
-                 case when d.since = '-infinity' then d.due_at
+                 case when d.since = '-infinity' or not p.changed then d.due_at
                      else coalesce(due_after(d.since::timestamp at time zone 'UTC', p.days), 'infinity') end as due_then
-             from dated d join unnest($2::text[], $3::text[], $4::int[]) as p (severity, exposure, days)
+             from dated d join unnest($2::text[], $3::text[], $4::int[], $9::bool[])
+                 as p (severity, exposure, days, changed)
                  on p.severity = d.severity and p.exposure = d.exposure
          ), sums as (
              select team_id,
@@ -113,6 +116,7 @@ pub async fn forecast(
     .bind(now + TimeDelta::days(7))
     .bind(now + TimeDelta::days(30))
     .bind(taken.iter().map(|finding| finding.0).collect::<Vec<_>>())
+    .bind(changed)
     .fetch_all(tx.conn())
     .await?;
     Ok(rows)
