@@ -217,11 +217,8 @@ fn inventory(known: &Known) -> Vec<Page> {
 }
 
 fn settings() -> Vec<Page> {
-    vec![
-        ("members", one("/members")),
-        (
-            "owners and teams",
-            ["owners", "teams", "sla", "groups", "criticality"].map(|page| format!("/settings/{page}")).to_vec(),
-        ),
-    ]
+    vec![(
+        "owners and teams",
+        ["owners", "teams", "sla", "groups", "criticality"].map(|page| format!("/settings/{page}")).to_vec(),
+    )]
 }
