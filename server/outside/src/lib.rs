@@ -29,7 +29,6 @@ impl Reach {
 
 /// What all our clients have in common: no proxy, no redirect that is followed by itself, and names checked as they are
 /// resolved.
-#[must_use]
 pub fn client(reach: Reach) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())

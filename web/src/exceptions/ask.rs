@@ -167,7 +167,7 @@ async fn ask(mut call: Call<Triage>, form: Upload<AskForm>) -> Result<HttpRespon
     let scope = scope(&mut call, &typed).await?;
     let asked = match typed.read(scope, &file) {
         Ok(asked) => asked,
-        Err(errors) => return refused(call, typed, errors).await,
+        Err(errors) => return refused(call, typed, *errors).await,
     };
     let Asked { kind, scope, reason, length, attachment, renews } = asked;
     let (mint, until) = (call.visit().state.mint.clone(), call.now + length);

@@ -131,7 +131,7 @@ impl AskForm {
     }
 
     /// Everything that was typed, or what is wrong with it.
-    pub(super) fn read(&self, scope: Result<Scope, Wrong>, file: &[u8]) -> Result<Asked, AskErrors> {
+    pub(super) fn read(&self, scope: Result<Scope, Wrong>, file: &[u8]) -> Result<Asked, Box<AskErrors>> {
         let reason = self.reason.trim();
         let days = self.days.trim().parse::<i64>().ok().filter(|days| (1..=MOST_DAYS).contains(days));
         let kind = match named(&self.as_kind) {
@@ -157,7 +157,7 @@ impl AskForm {
                 attachment,
                 renews: self.renewed(),
             }),
-            _ => Err(errors),
+            _ => Err(Box::new(errors)),
         }
     }
 }
