@@ -129,7 +129,7 @@ async fn scope<P>(call: &mut Call<P>, form: &AskForm) -> Result<Result<Scope, Wr
 async fn previewed<P>(call: &mut Call<P>, form: AskForm) -> Result<Page, WebError> {
     let (found, errors) = match scope(call, &form).await? {
         Ok(scope) => (Some(effect(call, &scope).await?), AskErrors::default()),
-        Err(wrong) => (None, AskErrors { scope: Some(wrong), ..AskErrors::default() }),
+        Err(wrong) => (None, AskErrors { scope: Some(Box::new(wrong)), ..AskErrors::default() }),
     };
     page(call, form, errors, found).await
 }

@@ -36,7 +36,7 @@ pub(super) struct AskForm {
 pub(super) struct AskErrors {
     /// What stands beside no field.
     pub(super) top: Option<String>,
-    pub(super) scope: Option<Wrong>,
+    pub(super) scope: Option<Box<Wrong>>,
     pub(super) reason: Option<&'static str>,
     pub(super) days: Option<&'static str>,
     pub(super) kind: Option<&'static str>,
@@ -141,7 +141,7 @@ impl AskForm {
         let file = attachment(file);
         let errors = AskErrors {
             top: None,
-            scope: scope.as_ref().err().cloned(),
+            scope: scope.as_ref().err().cloned().map(Box::new),
             reason: (!REASON.contains(&reason.chars().count()))
                 .then_some("Say in 10 to 2,000 characters why the findings may stay as they are."),
             days: days.is_none().then_some("A whole number of days, from 1 to 365."),
