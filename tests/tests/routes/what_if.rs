@@ -88,7 +88,7 @@ async fn other_terms_show_what_would_be_overdue_and_are_not_kept(pool: PgPool) {
     );
     let fixed = analyst.get(&format!("/what-if?high_private=3&fix={}", estate.fix(check(0)))).await;
     assert_eq!(fixed.texts("#due-all td")[0], "0 →to 1");
-    let covered = analyst.get(&format!("/what-if?high_private=3&except={}", check(0).id)).await;
+    let covered = analyst.get(&format!("/what-if?high_private=3&except=check%3A{}", check(0).id)).await;
     assert_eq!(covered.texts("#due-all td")[0], "0 →to 1");
     let kept = analyst.get(&format!("/what-if?fix={}", estate.fix(check(0)))).await;
     assert_eq!(kept.texts("#due-all td"), ["0", "0", "0"], "terms that stay move nothing");
