@@ -14,6 +14,7 @@ use crate::route::Route;
 use crate::triage::last_day;
 use crate::{text, words};
 use chrono::{DateTime, Utc};
+use plumbline_core::risk::order;
 use plumbline_core::text::short_hashes;
 use plumbline_policy::{Catalogue, Check};
 use plumbline_store::fix::FixRow;
@@ -59,7 +60,7 @@ impl FixLine {
                 text::plural(row.resources, "resource")
             ),
             gain: words::points(row.gain),
-            effort: check.map_or("", |check| check.effort.as_str()),
+            effort: order::effort(row.ease).as_str(),
             layer: check.map_or("", |check| words::layer(check.layer)),
             risk: text::number(row.risk),
             paths: (row.paths_cut > 0).then(|| text::number(row.paths_cut.into())),

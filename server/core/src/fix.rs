@@ -84,6 +84,11 @@ mod tests {
         )
     }
 
+    #[test]
+    fn the_effort_of_an_ease_is_the_one_that_has_it() {
+        assert!(Effort::ALL.into_iter().all(|effort| order::effort(order::ease(effort)) == effort));
+    }
+
     proptest! {
         #[test]
         fn nothing_that_is_better_done_ranks_lower(

@@ -19,6 +19,13 @@ pub fn ease(effort: Effort) -> f64 {
     }
 }
 
+/// The effort of what is so light, or nearly so.
+#[must_use]
+pub fn effort(light: f64) -> Effort {
+    let apart = |effort: &Effort| (ease(*effort) - light).abs();
+    Effort::ALL.into_iter().min_by(|one, other| apart(one).total_cmp(&apart(other))).unwrap_or(Effort::Days)
+}
+
 /// What the risks of several findings come to together: the fourth root of the sum of their fourth powers. The worst one
 /// decides, and of findings that are alike it takes sixteen to count as twice one. Never less for one more, or for a riskier one.
 ///

@@ -225,7 +225,9 @@ async fn runs_between_the_batches_of_a_recount_leave_its_sums_right(pool: PgPool
     let values = ["payments", "search"];
     let mut chance = StdRng::seed_from_u64(5);
     let mut listed = || -> Vec<Resource> {
-        let one = |at: usize, team: usize, blocked: bool| tagged(bucket(&format!("b{at}"), blocked), &[("team", values[team])]);
+        let one = |at: usize, team: usize, blocked: bool| {
+            tagged(bucket(&format!("b{at}"), blocked), &[("team", values[team])])
+        };
         (0..8).map(|at| one(at, chance.random_range(0..2), chance.random_range(0..2) == 0)).collect()
     };
     estate.run(all_read(&listed())).await;

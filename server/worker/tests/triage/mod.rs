@@ -12,8 +12,8 @@ use plumbline_store::job::{self, Task};
 use plumbline_store::triage::{self, Bulk, Change};
 use plumbline_store::{finding, fix, inbox, reconcile};
 use sqlx::{AssertSqlSafe, PgPool};
-use tokio_util::sync::CancellationToken;
 use std::collections::BTreeSet;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Makes a member of the estate's tenant.

@@ -76,6 +76,8 @@ impl<'a> Estate<'a> {
         let new = NewSource { provider: "aws", name: "Bench", poll_seconds: 900, connection: &connection };
         let source = source::create(&mut tx, &new, &keyring()?, mint).await?;
         group::name_keys(&mut tx, &["team".to_owned()]).await?;
+        // There is nothing yet to reckon.
+        reconcile::regroup(&mut tx, &Catalogue::builtin().weighing(), 1, mint.now()).await?;
         tx.commit().await?;
         let checks: Vec<&Check> =
             Catalogue::builtin().checks().filter(|check| check.resource == KIND).take(EACH).collect();
