@@ -89,6 +89,10 @@ pub struct Weighing {
     pub whole: Vec<ControlWeight>,
     /// Scores of parts, by name: `layer:cloud`, `framework:cis_aws_5.0`.
     pub parts: BTreeMap<String, Vec<ControlWeight>>,
+    /// The version of the weights that findings and fixes are ranked by ([`crate::risk::WEIGHTS_VERSION`]). No score depends on
+    /// it; it is kept so that the ledger can say that it changed.
+    #[serde(default = "first_ranking")]
+    pub ranking: u32,
     /// What fixes are like, by their key; no score depends on it, so it is not kept with the version.
     #[serde(default, skip_serializing)]
     pub fixes: BTreeMap<String, FixNature>,
@@ -98,6 +102,11 @@ pub struct Weighing {
     /// What filters may say of its checks; kept with it as little.
     #[serde(skip)]
     pub terms: Arc<Terms>,
+}
+
+/// That of weighings from before it was kept.
+fn first_ranking() -> u32 {
+    1
 }
 
 /// The sum of the losses of each check's open findings.

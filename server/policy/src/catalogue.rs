@@ -177,6 +177,7 @@ impl Catalogue {
             version: self.version.clone(),
             whole: self.checks().map(own).collect(),
             parts,
+            ranking: WEIGHTS_VERSION,
             fixes: self.natures(),
             openings: self.openings(),
             terms: self.terms.clone(),

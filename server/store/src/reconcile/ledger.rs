@@ -93,6 +93,15 @@ pub(super) async fn is_new_version(tx: &mut TenantTx, weighing: &Weighing) -> Re
 pub(super) struct Step {
     net: f64,
     gross: f64,
+    /// The versions of the weights of the ranking before and now, where they are not the same. They move no score.
+    ranking: Option<(u32, u32)>,
+}
+
+impl Step {
+    /// Whether it moved the score.
+    pub(super) fn moves(&self) -> bool {
+        self.net != 0.0 || self.gross != 0.0
+    }
 }
 
 /// The step from the weights of the last posture to those of now; none when they are the same.
@@ -101,19 +110,22 @@ pub(super) async fn step_of_weights(
     weighing: &Weighing,
     before: &BothLosses,
 ) -> Result<Option<Step>, StoreError> {
-    let last: Option<(String, f64, f64)> = sqlx::query_as(
-        "select catalogue_version, score, gross_score from postures where tenant_id = $1 order by at desc limit 1",
+    let last: Option<(String, f64, f64, Option<i32>)> = sqlx::query_as(
+        "select p.catalogue_version, p.score, p.gross_score, (c.weights ->> 'ranking')::int
+         from postures p left join catalogue_versions c on c.version = p.catalogue_version
+         where p.tenant_id = $1 order by p.at desc limit 1",
     )
     .bind(tx.tenant().0)
     .fetch_optional(tx.conn())
     .await?;
-    let Some((version, net, gross)) = last else { return Ok(None) };
+    let Some((version, net, gross, ranking)) = last else { return Ok(None) };
+    let ranking = ranking.and_then(|ranking| u32::try_from(ranking).ok()).unwrap_or(1);
     let step = Step {
         net: score(&weighing.whole, &before.net).0 - net,
         gross: score(&weighing.whole, &before.gross).0 - gross,
+        ranking: (ranking != weighing.ranking).then_some((ranking, weighing.ranking)),
     };
-    let moved = step.net != 0.0 || step.gross != 0.0;
-    Ok((version != weighing.version && moved).then_some(step))
+    Ok((version != weighing.version && (step.moves() || step.ranking.is_some())).then_some(step))
 }
 
 #[derive(sqlx::FromRow)]
@@ -158,7 +170,11 @@ pub(super) async fn write_ledger(
             *net.entry(m.check_id.clone()).or_default() += m.net_delta;
             *gross.entry(m.check_id.clone()).or_default() += m.loss_delta;
         }
-        let reason = Reason { checks: moved_checks(&of_cause), ..reasons.remove(cause.as_str()).unwrap_or_default() };
+        let reason = Reason {
+            checks: moved_checks(&of_cause),
+            ranking: step.and_then(|step| step.ranking),
+            ..reasons.remove(cause.as_str()).unwrap_or_default()
+        };
         let is = (score(&weighing.whole, &net).0, score(&weighing.whole, &gross).0);
         sqlx::query(
             "insert into score_ledger (tenant_id, at, cause, delta, gross_delta, findings, detail, run_id)

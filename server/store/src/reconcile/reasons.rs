@@ -33,6 +33,9 @@ pub struct Reason {
     pub fix: Option<MovedFix>,
     /// The findings that moved most, [`NAMED`] at most.
     pub findings: Vec<Uuid>,
+    /// The versions of the weights that everything is ranked by, before and now; where they changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ranking: Option<(u32, u32)>,
 }
 
 /// One check's part.

@@ -195,7 +195,7 @@ pub(super) async fn settle_moved(
     write_losses(tx).await?;
     gather_moved(tx).await?;
     write_fixes(tx, weighing).await?;
-    write_gains(tx, weighing, step.is_some()).await?;
+    write_gains(tx, weighing, step.is_some_and(|step| step.moves())).await?;
     write_ledger(tx, run, weighing, &before, step, at).await?;
     if opening {
         stirred(tx, &weighing.openings, at).await?;

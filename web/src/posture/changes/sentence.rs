@@ -35,11 +35,24 @@ pub(super) fn sentence(cause: &str, findings: i64, reason: &Reason, catalogue: &
         "disconnected" => format!("{some} of a source that was disconnected"),
         "rules" => format!("{some} by what is allowed or known to be bad"),
         "exception" => format!("{some} with risk accepted, or no longer"),
-        _ => format!("{some} moved by a change of our own checks"),
+        _ => ours(findings, reason),
     };
     match &reason.group {
         Some((key, value)) => format!("{said} ({key} {value})"),
         None => said,
+    }
+}
+
+/// What a change of ours moved, and whether everything is ranked by other weights since.
+fn ours(findings: i64, reason: &Reason) -> String {
+    let ranked = reason
+        .ranking
+        .map(|(was, is)| format!("everything is ranked by other weights, version {is} in place of {was}"));
+    let moved = format!("{} moved by a change of our own checks", text::plural(findings, "finding"));
+    match ranked {
+        Some(ranked) if findings == 0 => words::capital(&ranked),
+        Some(ranked) => format!("{moved}; {ranked}"),
+        None => moved,
     }
 }
 
@@ -117,6 +130,9 @@ mod tests {
             "2 new internet-facing workloads with exploited flaws"
         );
         assert_eq!(said("fixed", 1, &reason("aws.iam.policy", 1, 0, 0)), "1 finding fixed on 1 IAM policy");
+        let ranked = Reason { ranking: Some((1, 2)), ..Reason::default() };
+        assert_eq!(said("ours", 0, &ranked), "Everything is ranked by other weights, version 2 in place of 1");
+        assert!(said("ours", 3, &ranked).starts_with("3 findings moved by a change of our own checks; everything"));
         let group = Some(("team".to_owned(), "payments".to_owned()));
         let of_team = Reason { group, ..reason("aws.s3.bucket", 3, 0, 0) };
         assert_eq!(said("fixed", 5, &of_team), "5 findings fixed on 3 S3 buckets (team payments)");
