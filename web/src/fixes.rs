@@ -99,6 +99,10 @@ fn target(row: &FixRow) -> String {
     short_hashes(&match &row.resource_name {
         // The account of an image is the host of its registry.
         Some(name) if row.fix_key.starts_with("image-") => format!("{name} in {}", row.account),
+        // Several regions may have one of the name.
+        Some(name) if is_of_cloud(row) && !matches!(row.region.as_str(), "" | "global") => {
+            format!("{name} in {whole}, {}", row.region)
+        }
         Some(name) => format!("{name} in {whole}"),
         None if row.target == row.account => whole,
         None if row.target == format!("{}/{}", row.account, row.region) => format!("{whole}, {}", row.region),
@@ -108,8 +112,11 @@ fn target(row: &FixRow) -> String {
 
 /// The account, where it is one of a cloud; a cluster, an engine or a machine is better known by what its source is called.
 fn whose(row: &FixRow) -> String {
-    let is_of_cloud = row.account.len() == 12 && row.account.bytes().all(|byte| byte.is_ascii_digit());
-    if is_of_cloud { format!("account {}", row.account) } else { row.source_name.clone() }
+    if is_of_cloud(row) { format!("account {}", row.account) } else { row.source_name.clone() }
+}
+
+fn is_of_cloud(row: &FixRow) -> bool {
+    row.account.len() == 12 && row.account.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// One encoded pair of an address.
