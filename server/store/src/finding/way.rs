@@ -260,11 +260,9 @@ impl Way {
         self.arms(filter, &mut sql);
         sql.push(") e cross join lateral (select 1 as one from findings f where f.tenant_id = current_tenant()");
         self.equality(&mut sql);
-        // Beside the ranking by severity, exposure and criticality it matters how many more than a few there are.
-        let most = if filter.is_ranked() && self.is_ranked() { FEW * 10 } else { FEW };
-        sql.push(" limit ").push_bind(most + 1).push(") x limit ").push_bind(most + 1).push(") counted");
+        sql.push(" limit ").push_bind(FEW + 1).push(") x limit ").push_bind(FEW + 1).push(") counted");
         let (findings,): (i64,) = sql.build_query_as().fetch_one(tx.conn()).await?;
-        let many = findings > most;
+        let many = findings > FEW;
         Ok(match (many, self.is_ranked()) {
             (false, _) => Some(findings),
             // At least so many; it is read in order all the same.
