@@ -104,6 +104,13 @@ pub struct Weighing {
     pub terms: Arc<Terms>,
 }
 
+impl Weighing {
+    /// The checks of the tenant's score, each with its weight.
+    pub fn checks(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.whole.iter().flat_map(|control| control.checks.iter().map(|check| (check.as_str(), control.weight)))
+    }
+}
+
 /// That of weighings from before it was kept.
 fn first_ranking() -> u32 {
     1

@@ -90,7 +90,7 @@ async fn of_group(
     value: &str,
     weighing: &Weighing,
 ) -> Result<Vec<(Uuid, String, i64)>, StoreError> {
-    let checks = || weighing.whole.iter().flat_map(|c| c.checks.iter().map(move |check| (check.clone(), c.weight)));
+    let (checks, weights): (Vec<&str>, Vec<f64>) = weighing.checks().unzip();
     let rows = sqlx::query_as(
         "with top as (
              select g.fix_id, sum(w.weight * (
@@ -107,8 +107,8 @@ async fn of_group(
     .bind(tx.tenant().0)
     .bind(key)
     .bind(value)
-    .bind(checks().map(|(check, _)| check).collect::<Vec<_>>())
-    .bind(checks().map(|(_, weight)| weight).collect::<Vec<_>>())
+    .bind(checks)
+    .bind(weights)
     .bind(HALF_LOSS)
     .bind(MOST + 1)
     .fetch_all(tx.conn())

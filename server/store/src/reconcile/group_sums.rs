@@ -100,8 +100,7 @@ async fn write_ledger(tx: &mut TenantTx, weighing: &Weighing, at: DateTime<Utc>)
             .fetch_all(tx.conn())
             .await?;
     let causes: Vec<&str> = std::iter::once(RETAGGED).chain(Cause::ALL.into_iter().map(Cause::as_str)).collect();
-    let checks: Vec<(&str, f64)> =
-        weighing.whole.iter().flat_map(|c| c.checks.iter().map(|check| (check.as_str(), c.weight))).collect();
+    let (checks, weights): (Vec<&str>, Vec<f64>) = weighing.checks().unzip();
     let whole: f64 = weighing.whole.iter().map(|control| control.weight).sum();
     sqlx::query(
         "with by_check as (
@@ -136,8 +135,8 @@ async fn write_ledger(tx: &mut TenantTx, weighing: &Weighing, at: DateTime<Utc>)
          group by tag_key, tag_value, cause",
     )
     .bind(tx.tenant().0)
-    .bind(checks.iter().map(|(check, _)| (*check).to_owned()).collect::<Vec<_>>())
-    .bind(checks.iter().map(|(_, weight)| *weight).collect::<Vec<_>>())
+    .bind(checks)
+    .bind(weights)
     .bind(whole.max(f64::MIN_POSITIVE))
     .bind(HALF_LOSS)
     .bind(causes)

@@ -137,7 +137,7 @@ pub(super) async fn find_moved(
 
 /// Verdicts and findings of checks that the content no longer has: they are gone with the check, by a change of ours.
 pub(super) async fn retire_checks(tx: &mut TenantTx, source: SourceId, weighing: &Weighing) -> Result<i64, StoreError> {
-    let known: Vec<String> = weighing.whole.iter().flat_map(|control| control.checks.iter().cloned()).collect();
+    let known: Vec<&str> = weighing.checks().map(|(check, _)| check).collect();
     sqlx::query(
         "insert into moved
          select f.finding_id, f.check_id, f.resource_id, f.source_id, f.state, 'resolved', f.loss, f.loss,

@@ -38,10 +38,6 @@ struct Row {
 /// The weights of checks as controls of the whole.
 type Weights<'a> = BTreeMap<&'a str, f64>;
 
-fn weights(weighing: &Weighing) -> Weights<'_> {
-    weighing.whole.iter().flat_map(|c| c.checks.iter().map(|check| (check.as_str(), c.weight))).collect()
-}
-
 impl Standing {
     fn add(&mut self, row: &Row, weights: &Weights<'_>) {
         let weight = weights.get(row.check_id.as_str()).copied().unwrap_or(0.0);
@@ -89,7 +85,7 @@ pub(super) async fn parts(
     .bind(tx.tenant().0)
     .fetch_all(tx.conn())
     .await?;
-    let weights = weights(weighing);
+    let weights = weighing.checks().collect();
     let (mut whole, mut by_source) = (Standing::default(), BTreeMap::<&str, Standing>::new());
     for row in &rows {
         whole.add(row, &weights);
@@ -142,7 +138,7 @@ pub(super) async fn groups(tx: &mut TenantTx, weighing: &Weighing) -> Result<Vec
     .bind(MOST)
     .fetch_all(tx.conn())
     .await?;
-    let weights = weights(weighing);
+    let weights = weighing.checks().collect();
     let of = |rows: &[Row]| {
         let first = rows.first()?;
         let mut group = Group { key: first.key.clone(), value: first.value.clone(), standing: Standing::default() };

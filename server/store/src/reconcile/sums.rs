@@ -202,8 +202,7 @@ async fn write_natures(tx: &mut TenantTx, weighing: &Weighing) -> Result<(), Sto
 /// too small to be shown is kept as the power of two below it. In a large estate nearly all are, each moves a little with every
 /// finding of its check, and writing a fix costs far more than reckoning its gain.
 pub(super) async fn write_gains(tx: &mut TenantTx, weighing: &Weighing, all: bool) -> Result<(), StoreError> {
-    let checks: Vec<(&str, f64)> =
-        weighing.whole.iter().flat_map(|c| c.checks.iter().map(|check| (check.as_str(), c.weight))).collect();
+    let (checks, weights): (Vec<&str>, Vec<f64>) = weighing.checks().unzip();
     let whole: f64 = weighing.whole.iter().map(|control| control.weight).sum();
     sqlx::query(
         "with moved_checks as (select distinct check_id from moved),
@@ -227,8 +226,8 @@ pub(super) async fn write_gains(tx: &mut TenantTx, weighing: &Weighing, all: boo
          update fixes f set gain = g.gain from gains g where f.tenant_id = $1 and f.fix_id = g.fix_id and f.gain <> g.gain",
     )
     .bind(tx.tenant().0)
-    .bind(checks.iter().map(|(check, _)| (*check).to_owned()).collect::<Vec<_>>())
-    .bind(checks.iter().map(|(_, weight)| *weight).collect::<Vec<_>>())
+    .bind(checks)
+    .bind(weights)
     .bind(plumbline_core::score::HALF_LOSS)
     .bind(whole.max(f64::MIN_POSITIVE))
     .bind(all)
